@@ -1,0 +1,57 @@
+"""The documents that phone, server, office and regulator share, each declared once."""
+
+import msgspec
+
+from sync.documents.cylinders import CylinderRefused, CylindersLoaded
+from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, VisitFailed
+from sync.documents.envelope import BackendDocument, Record, with_id
+from sync.documents.hazards import HazardReported, LeakSuspected, ThirdPartyWorksReported
+from sync.documents.patrol import (
+    CheckPointVisited,
+    PatrolFinished,
+    PatrolPaused,
+    PatrolStarted,
+    PatrolTracked,
+    ShiftChecked,
+)
+from sync.documents.photos import Photo
+from sync.documents.receipts import Membership, Receipt
+from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.tasks import DeliveryTask, PatrolTask
+
+FieldRecord = (
+    ShiftChecked
+    | PatrolStarted
+    | PatrolTracked
+    | PatrolPaused
+    | CheckPointVisited
+    | PatrolFinished
+    | HazardReported
+    | LeakSuspected
+    | ThirdPartyWorksReported
+    | CylindersLoaded
+    | CylinderRefused
+    | DeliveryChecked
+    | DeliveryCompleted
+    | VisitFailed
+    | Photo
+)
+BackendWritten = (
+    PatrolTask | DeliveryTask | Receipt | Membership | Pipe | Facility | Cylinder | ChoiceList | CompanySettings
+)
+
+FIELD_TYPES: dict[str, type[Record]] = {str(t.__struct_config__.tag): t for t in FieldRecord.__args__}
+BACKEND_TYPES: dict[str, type[BackendDocument]] = {str(t.__struct_config__.tag): t for t in BackendWritten.__args__}
+
+_field_decoder: msgspec.json.Decoder[FieldRecord] = msgspec.json.Decoder(FieldRecord)
+_backend_decoder: msgspec.json.Decoder[BackendWritten] = msgspec.json.Decoder(BackendWritten)
+
+
+def decode_record(doc_id: str, body: bytes) -> FieldRecord:
+    """The record in a stored body. Raises msgspec.ValidationError, which names the field."""
+    return _field_decoder.decode(with_id(doc_id, body))
+
+
+def decode_backend(doc_id: str, body: bytes) -> BackendWritten:
+    """What the backend wrote; its signature is to be checked apart (`sync.signatures`)."""
+    return _backend_decoder.decode(with_id(doc_id, body))

@@ -1,0 +1,84 @@
+"""Reference data of a unit (`unit_<id>`), read-only on phones: what they decide on offline, never whereabouts."""
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+
+from sync.documents.envelope import BackendDocument, Id, Word, label
+
+
+class Pipe(BackendDocument, tag="reference.pipe", frozen=True, kw_only=True):
+    """A pipe: `line` in degrees [[lon, lat], ...]; `length_m` on the ellipsoid."""
+
+    code: Annotated[Word, label("管段编号", "Pipe code")]
+    pressure_level: Annotated[Word, label("压力级制", "Pressure level")]
+    material: Annotated[Word, label("材质", "Material")] = ""
+    diameter: Annotated[Word, label("管径", "Diameter")] = ""
+    laid_year: Annotated[int, label("敷设年份", "Year laid")] | None = None
+    area: Annotated[Word, label("巡线片区", "Patrol area")] = ""
+    length_m: Annotated[float, label("长度", "Length", unit="m")]
+    line: tuple[tuple[float, float], ...]
+
+
+class Facility(BackendDocument, tag="reference.facility", frozen=True, kw_only=True):
+    """A valve (阀门) or regulator box (调压箱) and where it stands."""
+
+    code: Annotated[Word, label("设施编号", "Facility code")]
+    kind: Annotated[Word, label("设施类型", "Kind", choices="facility_kind")]
+    name: Annotated[Word, label("名称", "Name")] = ""
+    area: Word = ""
+    lon: float
+    lat: float
+
+
+class Cylinder(BackendDocument, tag="reference.cylinder", frozen=True, kw_only=True):
+    """The part of a cylinder's archive (E5.8.3-3) that a verdict needs: `code` is its QR text and stamped number."""
+
+    code: Annotated[Word, label("气瓶编号", "Cylinder code")]
+    specification: Annotated[Word, label("气瓶规格", "Size")]
+    medium: Annotated[Word, label("充装介质", "Medium")] = "LPG"
+    tag_uid: Annotated[Word, label("标签 UID", "Tag UID")] = ""
+    manufacturer: Annotated[Word, label("制造单位", "Manufacturer")] = ""
+    made_on: Annotated[date, label("制造年月", "Made on")] | None = None
+    next_inspection_on: Annotated[date, label("下次检验日期", "Next inspection")] | None = None
+    service_ends_on: Annotated[date, label("使用年限至", "Service ends")] | None = None
+    owned: Annotated[bool, label("自有产权", "Own cylinder")] = True
+    scrapped: Annotated[bool, label("已报废", "Scrapped")] = False
+    tag_torn: Annotated[bool, label("标签损坏", "Tag damaged")] = False
+
+
+class ListEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    code: Id
+    zh: Word
+    en: Word
+    help_zh: Word = ""
+    help_en: Word = ""
+    unit: Word = ""
+    limit: float | None = None
+    icon: Word = ""
+
+
+class ChoiceList(BackendDocument, tag="reference.list", frozen=True, kw_only=True):
+    """A versioned list that an administrator edits; `_id` is `reference.list:<name>`."""
+
+    name: Id
+    version: int
+    entries: tuple[ListEntry, ...]
+
+
+class CompanySettings(BackendDocument, tag="reference.settings", frozen=True, kw_only=True):
+    """Limits and numbers that the company confirms; `_id` is `reference.settings:company`."""
+
+    version: int
+    company_name: Word
+    emergency_phone: Word
+    leak_alarm_ppm: float
+    leak_emergency_ppm: float
+    customer_required_fields: tuple[Word, ...]
+    gas_unit: Word = "ppm"
+
+
+def reference_id(tag: str, key: str) -> str:
+    """Reference documents are named by what they describe, so that a rewrite is a further revision of the same one."""
+    return f"{tag}:{key}"
