@@ -1,0 +1,176 @@
+"""The file under a store: its connections, transactions, settings, local documents, and who waits for it."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sync.errors import BadRequest, Conflict, StoreError
+from sync.store.schema import extend
+
+# CouchDB's own default.
+REVS_LIMIT = 1000
+
+
+class StoreFile:
+    """What a `Store` stands on."""
+
+    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._write_lock = threading.RLock()
+        self._read_lock = threading.RLock()
+        self._write_depth = 0
+        self._write_thread = 0
+        self._listeners: dict[object, Callable[[], None]] = {}
+        self._changed = threading.Condition()
+        self.uuid = self._meta("uuid")
+        self.created = int(self._meta("created"))  # seconds since 1970, as `instance_start_time` tells it
+        self._update_seq = self._last_seq()
+        self._revs_limit = int(self.get_meta("revs_limit") or REVS_LIMIT)
+
+    def close(self) -> None:
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything written inside, by this store's calls or on the connection, is kept whole or not at all.
+
+        Reads of the same thread see it at once. Transactions nest: the outermost one commits.
+        """
+        with self._write_lock:
+            outermost = self._write_depth == 0
+            if outermost:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._write_thread = threading.get_ident()
+            self._write_depth += 1
+            try:
+                yield self._writer
+                if outermost:
+                    self._writer.execute("COMMIT")
+            except BaseException:
+                if outermost and self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            finally:
+                self._write_depth -= 1
+                if outermost:
+                    self._write_thread = 0
+        if outermost:
+            self._tell_listeners()
+
+    def extend(self, name: str, steps: Sequence[Sequence[str]]) -> None:
+        """Tables of one's own in this file: each step is a list of statements, run once and in order."""
+        with self.transaction() as connection:
+            extend(connection, name, steps)
+
+    # Local documents: never replicated
+
+    def get_local(self, key: str) -> tuple[str, bytes] | None:
+        """(revision "0-N", body), or None."""
+        with self._reading() as connection:
+            found = connection.execute("SELECT rev, body FROM locals WHERE key = ?", (key,)).fetchone()
+        return (f"0-{found[0]}", bytes(found[1])) if found else None
+
+    def put_local(self, key: str, body: bytes, *, rev: str | None = None) -> str:
+        """The new revision. As in CouchDB a missing `rev` starts at 0-1 whatever was there; a wrong one is
+        a `Conflict`.
+        """
+        with self.transaction() as connection:
+            number = 0
+            if rev is not None:
+                found = connection.execute("SELECT rev FROM locals WHERE key = ?", (key,)).fetchone()
+                number = int(found[0]) if found else 0
+                if rev != f"0-{number}":
+                    raise Conflict
+            connection.execute("INSERT OR REPLACE INTO locals VALUES (?, ?, ?)", (key, number + 1, body))
+        return f"0-{number + 1}"
+
+    def delete_local(self, key: str) -> bool:
+        """Whether there was one."""
+        with self.transaction() as connection:
+            return connection.execute("DELETE FROM locals WHERE key = ?", (key,)).rowcount > 0
+
+    def list_local(self, *, start: str = "", end: str = "\uffff", limit: int | None = None) -> list[tuple[str, str]]:
+        """(key, revision) of the local documents, by key."""
+        query = "SELECT key, rev FROM locals WHERE key >= ? AND key <= ? ORDER BY key LIMIT ?"
+        with self._reading() as connection:
+            records = connection.execute(query, (start, end, -1 if limit is None else limit)).fetchall()
+        return [(key, f"0-{rev}") for key, rev in records]
+
+    # Settings kept in the file
+
+    def get_meta(self, key: str) -> str | None:
+        """A setting of this file, such as its `security` object."""
+        with self._reading() as connection:
+            found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(found[0]) if found else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    @property
+    def revs_limit(self) -> int:
+        return self._revs_limit
+
+    def set_revs_limit(self, limit: int) -> None:
+        """How much of each leaf's past is kept from now on (at least 1)."""
+        if limit < 1:
+            raise BadRequest("`revs_limit` must be a positive integer")
+        self.set_meta("revs_limit", str(limit))
+        self._revs_limit = limit
+
+    # Waiting for changes
+
+    @property
+    def update_seq(self) -> int:
+        return self._update_seq
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener` after every commit, in the committing thread (keep it short); returns the way to
+        stop it.
+        """
+        token = object()
+        self._listeners[token] = listener
+        return lambda: self._listeners.pop(token, None) and None
+
+    def wait_for_change(self, since: int, timeout_s: float) -> bool:
+        """Whether there is a change after `since`, waiting at most so long for one (written by this process)."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._update_seq > since, timeout_s)
+
+    # Inside
+
+    def _tell_listeners(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+        for listener in tuple(self._listeners.values()):
+            listener()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot for all queries inside; the writing thread reads what it has written."""
+        if self._write_thread == threading.get_ident():
+            yield self._writer
+            return
+        with self._read_lock:
+            self._reader.execute("BEGIN")
+            try:
+                yield self._reader
+            finally:
+                self._reader.execute("ROLLBACK")
+
+    def _last_seq(self) -> int:
+        with self._reading() as connection:
+            return int(connection.execute("SELECT coalesce(max(seq), 0) FROM docs").fetchone()[0])
+
+    def _meta(self, key: str) -> str:
+        value = self.get_meta(key)
+        if value is None:
+            raise StoreError(f"The document file {self.path} is damaged: it has no {key}.")
+        return value
