@@ -1,0 +1,1 @@
+"""Simulated devices, each a process of its own, driven by line commands: see device_bridge/README.md."""
