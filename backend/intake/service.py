@@ -1,0 +1,177 @@
+"""What other domains ask of intake, inside their own transaction: post to phones, provision, open a conflict."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import uuid_utils
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.intake.models import Conflict, DeviceClock, HubDatabase, OutboxDocument
+from sync.databases import DatabaseName, media_database, parse_database, unit_database, user_database
+from sync.documents.envelope import BackendDocument, encode_body
+
+OUTBOX_CHANNEL = "qixun_outbox"
+# The next quarter's databases exist this long before it begins, so that no phone meets a missing one at midnight.
+AHEAD = timedelta(days=7)
+
+
+async def post(
+    session: AsyncSession, *, document: BackendDocument, staff_id: str | None = None, unit_id: str | None = None
+) -> None:
+    """Puts a document on its way to one person's phones or to a unit's; it is signed and written after the commit.
+
+    A document that is already there with the same content is not written again.
+    """
+    body = encode_body(document)
+    for database in await _targets(session, document, staff_id, unit_id):
+        await _want(session, database, document.id, body)
+    await wake_outbox(session)
+
+
+async def withdraw(session: AsyncSession, *, unit_id: str, document_id: str) -> None:
+    """Deletes a reference document from a unit's database."""
+    database = unit_database(unit_id)
+    if await session.get(OutboxDocument, (database, document_id)) is not None:
+        await _want(session, database, document_id, None)
+        await wake_outbox(session)
+
+
+async def _targets(
+    session: AsyncSession, document: BackendDocument, staff_id: str | None, unit_id: str | None
+) -> Sequence[str]:
+    if (staff_id is None) == (unit_id is None):
+        raise ValueError("post to a member of staff or to a unit")
+    if unit_id is not None:
+        await provision_unit(session, unit_id)
+        return [unit_database(unit_id)]
+    assert staff_id is not None
+    now = datetime.now(UTC)
+    if document.__struct_config__.tag == "membership":
+        await provision(session, staff_id, renew=False)
+        since = user_database(staff_id, now - timedelta(days=92))
+        rows = await session.scalars(
+            select(HubDatabase.name).where(
+                HubDatabase.owner_id == staff_id, HubDatabase.kind == "user", HubDatabase.name >= since
+            )
+        )
+        return rows.all()
+    held = await session.scalar(
+        select(OutboxDocument.database)
+        .join(HubDatabase, HubDatabase.name == OutboxDocument.database)
+        .where(OutboxDocument.doc_id == document.id, HubDatabase.owner_id == staff_id)
+    )
+    if held is not None:
+        return [held]  # a task of last quarter goes on where the phone has it
+    await provision(session, staff_id, renew=False)
+    return [user_database(staff_id, now)]
+
+
+async def _want(session: AsyncSession, database: str, doc_id: str, body: bytes | None) -> None:
+    digest = hashlib.sha256(body or b"").digest()
+    row = insert(OutboxDocument).values(database=database, doc_id=doc_id, body=body, sha256=digest)
+    await session.execute(
+        row.on_conflict_do_update(
+            index_elements=["database", "doc_id"],
+            set_={
+                "body": row.excluded.body,
+                "sha256": row.excluded.sha256,
+                "version": OutboxDocument.version + 1,
+                "due_at": func.now(),
+                "attempts": 0,
+                "changed_at": func.now(),
+            },
+            where=OutboxDocument.sha256 != row.excluded.sha256,
+        )
+    )
+
+
+async def wake_outbox(session: AsyncSession) -> None:
+    """Wakes the worker when the transaction commits; not at all if it does not."""
+    await session.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))
+
+
+async def provision(session: AsyncSession, staff_id: str, *, renew: bool = True) -> None:
+    """Asks for this person's databases of the quarter (and of the next one when it is near), open to his devices.
+
+    To be called when he or one of his devices is registered or revoked: `renew` brings the access up to date.
+    """
+    now = datetime.now(UTC)
+    for moment in (now, now + AHEAD):
+        for name in (user_database(staff_id, moment), media_database(staff_id, moment)):
+            await _wish(session, name)
+    if renew:
+        await session.execute(
+            update(HubDatabase)
+            .where(HubDatabase.owner_id == staff_id, HubDatabase.kind != "unit")
+            .values(provisioned=False, wish=HubDatabase.wish + 1)
+        )
+        await wake_outbox(session)
+
+
+async def provision_unit(session: AsyncSession, unit_id: str) -> None:
+    """Asks for a unit's database of reference data."""
+    await _wish(session, unit_database(unit_id))
+
+
+async def _wish(session: AsyncSession, name: str) -> None:
+    parsed = parse_database(name)
+    assert parsed is not None, f"{name} is no name of a hub database"
+    row = insert(HubDatabase).values(name=name, kind=parsed.kind, owner_id=parsed.owner, quarter=parsed.quarter)
+    new = await session.scalar(row.on_conflict_do_nothing().returning(HubDatabase.name))
+    if new is None:
+        return
+    if parsed.kind == "user":
+        await _carry_membership(session, parsed)
+    await wake_outbox(session)
+
+
+async def _carry_membership(session: AsyncSession, database: DatabaseName) -> None:
+    """A new quarter's database starts with the membership list of the one before."""
+    found = await session.execute(
+        select(OutboxDocument.doc_id, OutboxDocument.body)
+        .join(HubDatabase, HubDatabase.name == OutboxDocument.database)
+        .where(
+            OutboxDocument.doc_id == f"membership:{database.owner}",
+            HubDatabase.owner_id == database.owner,
+            HubDatabase.kind == "user",
+        )
+        .order_by(HubDatabase.quarter.desc())
+        .limit(1)
+    )
+    for doc_id, body in found:
+        await _want(session, str(database), doc_id, body)
+
+
+async def open_conflict(
+    session: AsyncSession, organisation_id: str, kind: str, record_ids: Sequence[str], facts: Mapping[str, Any]
+) -> str:
+    """Puts a contradiction before the office (问题单) and answers its id; the same one is opened once."""
+    ids = sorted(set(record_ids))
+    row = insert(Conflict).values(
+        id=uuid_utils.uuid7().hex,
+        organisation_id=organisation_id,
+        kind=kind,
+        key=" ".join(ids),
+        record_ids=ids,
+        facts=msgspec.to_builtins(dict(facts)),
+    )
+    again = row.on_conflict_do_update(index_elements=["kind", "key"], set_={"facts": row.excluded.facts})
+    found = await session.scalar(again.returning(Conflict.id))
+    assert found is not None
+    return found
+
+
+async def clock_seen(session: AsyncSession, device_id: str, clock_at: datetime) -> None:
+    """Notes how far a phone's clock is from the server's, as told when it reports its state."""
+    offset = (datetime.now(UTC) - clock_at).total_seconds()
+    row = insert(DeviceClock).values(device_id=device_id, boot_id="", offset_s=offset)
+    await session.execute(
+        row.on_conflict_do_update(
+            index_elements=["device_id", "boot_id"], set_={"offset_s": row.excluded.offset_s, "seen_at": func.now()}
+        )
+    )
