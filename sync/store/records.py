@@ -1,0 +1,268 @@
+"""A phone's own records on top of its document store: numbers without a gap, what became of each, and drafts.
+
+All in the store's SQLite file, so that number, document and state are one transaction. A record is never
+dropped here: not when it was sent, not when it was refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from sync.documents.envelope import Record, encode_body, tag_of
+from sync.documents.receipts import Receipt, ReceiptEntry
+from sync.errors import SyncError
+from sync.store.models import Attachment
+from sync.store.store import Store
+
+# 已存, 已传, 已收 (both accepted and waiting), 退回.
+RecordState = Literal["saved", "sent", "accepted", "waiting", "refused"]
+
+# Where two receipts carry the same moment, the one that says more wins on every phone.
+_FINALITY = "CASE state WHEN 'accepted' THEN 3 WHEN 'refused' THEN 2 WHEN 'waiting' THEN 1 ELSE 0 END"
+
+_STEPS = (
+    (
+        """CREATE TABLE records(
+            number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rev TEXT NOT NULL, tag TEXT NOT NULL,
+            state TEXT NOT NULL, code TEXT NOT NULL DEFAULT '',
+            reason_zh TEXT NOT NULL DEFAULT '', reason_en TEXT NOT NULL DEFAULT '',
+            action_zh TEXT NOT NULL DEFAULT '', action_en TEXT NOT NULL DEFAULT '',
+            photos_arrived INTEGER NOT NULL DEFAULT 0, changed_at REAL NOT NULL,
+            receipt_at REAL NOT NULL DEFAULT 0, again INTEGER NOT NULL DEFAULT 0)""",
+        "CREATE INDEX records_state ON records(state, number)",
+        "CREATE INDEX records_again ON records(number) WHERE again = 1",
+        "CREATE TABLE drafts(key TEXT PRIMARY KEY, body BLOB NOT NULL, changed_at REAL NOT NULL)",
+        "CREATE TABLE draft_files(key TEXT, name TEXT, data BLOB NOT NULL, PRIMARY KEY(key, name))",
+    ),
+)
+_NEXT_NUMBER = "next_record_number"
+
+
+class RecordLine(Struct, frozen=True):
+    """One record and what became of it; the words are the office's own."""
+
+    id: str
+    tag: str
+    number: int
+    state: RecordState
+    code: str
+    reason_zh: str
+    reason_en: str
+    action_zh: str
+    action_en: str
+    changed_at: datetime
+    photos_arrived: int = 0
+
+
+class Draft(Struct, frozen=True):
+    """Work that is not submitted yet; `blobs` are its photos, by name (left out where drafts are listed)."""
+
+    key: str
+    body: bytes
+    changed_at: datetime
+    blobs: Mapping[str, bytes] = {}
+
+
+class RecordStore(Store):
+    """The store of one `user_` or `media_` database on the phone that records into it."""
+
+    @classmethod
+    def open(cls, path: Path, *, revs_limit: int | None = None) -> "RecordStore":
+        store = super().open(path, revs_limit=revs_limit)
+        assert isinstance(store, RecordStore)
+        try:
+            store.extend("records", _STEPS)
+        except SyncError:
+            store.close()
+            raise
+        return store
+
+    # Records
+
+    def next_number(self) -> int:
+        """The number that the next record will carry, counting from 1."""
+        return int(self.get_meta(_NEXT_NUMBER) or 1)
+
+    def seed_number(self, number: int) -> None:
+        """Goes on counting at `number`, where a new quarter's file follows an older one; never backwards."""
+        with self.transaction():
+            self.set_meta(_NEXT_NUMBER, str(max(number, self.next_number())))
+
+    def append(
+        self,
+        make: Callable[[int], Record],
+        *,
+        attachments: Mapping[str, tuple[str, bytes]] | None = None,
+        draft: str = "",
+    ) -> str:
+        """Keeps the record that `make` builds around its number, and its revision; on the disk when it returns.
+
+        `attachments`: name -> (content type, bytes). `draft` is the draft it was made from, dropped with it,
+        so that a kill in between can neither lose nor double it. Raises `Conflict` for an id that is taken.
+        """
+        with self.transaction() as connection:
+            number = self.next_number()
+            record = make(number)
+            if record.record_number != number:
+                raise ValueError(f"the record carries number {record.record_number} instead of {number}")
+            files = {name: Attachment.of(kind, data) for name, (kind, data) in (attachments or {}).items()}
+            rev = self._put_in(connection, record.id, encode_body(record), attachments=files)
+            connection.execute(
+                "INSERT INTO records(number, id, rev, tag, state, changed_at) VALUES (?, ?, ?, ?, 'saved', ?)",
+                (number, record.id, rev, tag_of(record.id), _now()),
+            )
+            self.set_meta(_NEXT_NUMBER, str(number + 1))
+            if draft:
+                self.drop_draft(draft)
+        return rev
+
+    def records(
+        self,
+        *,
+        states: Sequence[RecordState] | None = None,
+        tags: Sequence[str] | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> list[RecordLine]:
+        """The latest first; `before` is the number that the previous page ended with."""
+        clauses, values = ["number < ?"], [2**62 if before is None else before]
+        parameters: list[object] = list(values)
+        for column, wanted in (("state", states), ("tag", tags)):
+            if wanted is not None:
+                clauses.append(f"{column} IN ({','.join('?' * len(wanted))})")
+                parameters += wanted
+        query = (
+            "SELECT id, tag, number, state, code, reason_zh, reason_en, action_zh, action_en, changed_at,"  # noqa: S608
+            f" photos_arrived FROM records WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?"
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query, (*parameters, limit)).fetchall()
+        return [
+            RecordLine(*row[:9], changed_at=datetime.fromtimestamp(row[9], UTC), photos_arrived=row[10]) for row in rows
+        ]
+
+    def record(self, record_id: str) -> RecordLine | None:
+        with self._reading() as connection:
+            found = connection.execute("SELECT number FROM records WHERE id = ?", (record_id,)).fetchone()
+        return self.records(limit=1, before=found[0] + 1)[0] if found else None
+
+    def counts(self) -> dict[str, int]:
+        """How many records are in each state, those with none among them."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT state, count(*) FROM records GROUP BY state").fetchall()
+        return dict.fromkeys(get_args(RecordState), 0) | dict(rows)
+
+    # What became of them
+
+    def mark_sent(self, ids: Iterable[str]) -> None:
+        """The hub holds these; what a receipt has said already stays."""
+        now = _now()
+        with self.transaction() as connection:
+            connection.executemany(
+                "UPDATE records SET state = 'sent', changed_at = ? WHERE id = ? AND state = 'saved'",
+                [(now, record_id) for record_id in ids],
+            )
+            connection.execute("UPDATE records SET again = 0 WHERE again = 1 AND state <> 'saved'")
+
+    def take_receipt(self, receipt: Receipt) -> None:
+        """What the backend says of records of this phone; the latest issued wins, in whatever order they come.
+
+        The caller has verified the signature (`sync.signatures.read_signed`). An entry about another
+        revision than the one recorded here is about somebody else's document and is passed over.
+        """
+        issued_at = receipt.issued_at.timestamp()
+        with self.transaction() as connection:
+            connection.executemany(
+                "UPDATE records SET state = ?1, code = ?2, reason_zh = ?3, reason_en = ?4, action_zh = ?5,"  # noqa: S608
+                " action_en = ?6, photos_arrived = ?7, changed_at = ?8, receipt_at = ?9, again = 0"
+                " WHERE id = ?10 AND rev = ?11 AND (receipt_at < ?9 OR (receipt_at = ?9 AND ?12 >= "
+                f"{_FINALITY}))",
+                [_receipt_row(entry, issued_at) for entry in receipt.entries],
+            )
+
+    def park(
+        self,
+        record_id: str,
+        code: str,
+        reason_zh: str,
+        *,
+        reason_en: str = "",
+        action_zh: str = "",
+        action_en: str = "",
+    ) -> None:
+        """The hub will not take this record: it stays here, shown as refused, and `retry` sends it again."""
+        with self.transaction() as connection:
+            connection.execute(
+                "UPDATE records SET state = 'refused', code = ?, reason_zh = ?, reason_en = ?, action_zh = ?,"
+                " action_en = ?, changed_at = ?, again = 0 WHERE id = ? AND receipt_at = 0",
+                (code, reason_zh, reason_en, action_zh, action_en, _now(), record_id),
+            )
+
+    def retry(self, ids: Iterable[str]) -> None:
+        """Sends parked records once more with the next push; what the backend itself refused stays refused."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "UPDATE records SET state = 'saved', code = '', reason_zh = '', reason_en = '', action_zh = '',"
+                " action_en = '', changed_at = ?, again = 1 WHERE id = ? AND state = 'refused' AND receipt_at = 0",
+                [(_now(), record_id) for record_id in ids],
+            )
+
+    def to_retry(self) -> list[str]:
+        """Records that the push has passed by already and that are to be sent once more."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT id FROM records WHERE again = 1 ORDER BY number").fetchall()
+        return [row[0] for row in rows]
+
+    def own(self, ids: Iterable[str]) -> set[str]:
+        """Which of these were recorded on this phone: only those are pushed."""
+        with self._reading() as connection:
+            found = (connection.execute("SELECT id FROM records WHERE id = ?", (doc_id,)).fetchone() for doc_id in ids)
+            return {row[0] for row in found if row}
+
+    # Drafts: never replicated
+
+    def save_draft(self, key: str, body: bytes, blobs: Mapping[str, bytes] | None = None) -> None:
+        """Keeps unfinished work across a kill. `blobs` is the whole set of its photos; None leaves them alone."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (key, body, _now()))
+            if blobs is None:
+                return
+            names = [row[0] for row in connection.execute("SELECT name FROM draft_files WHERE key = ?", (key,))]
+            gone = [(key, name) for name in names if name not in blobs]
+            connection.executemany("DELETE FROM draft_files WHERE key = ? AND name = ?", gone)
+            # An unchanged photo is not written again: a draft is saved every few seconds.
+            connection.executemany(
+                "INSERT INTO draft_files VALUES (?, ?, ?) ON CONFLICT(key, name) DO UPDATE SET data = excluded.data"
+                " WHERE data IS NOT excluded.data",
+                [(key, name, data) for name, data in blobs.items()],
+            )
+
+    def draft(self, key: str) -> Draft | None:
+        with self._reading() as connection:
+            row = connection.execute("SELECT body, changed_at FROM drafts WHERE key = ?", (key,)).fetchone()
+            files = connection.execute("SELECT name, data FROM draft_files WHERE key = ?", (key,)).fetchall()
+        return Draft(key, row[0], datetime.fromtimestamp(row[1], UTC), dict(files)) if row else None
+
+    def drafts(self) -> list[Draft]:
+        """All drafts by key, without their photos."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT key, body, changed_at FROM drafts ORDER BY key").fetchall()
+        return [Draft(key, body, datetime.fromtimestamp(at, UTC)) for key, body, at in rows]
+
+    def drop_draft(self, key: str) -> None:
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM drafts WHERE key = ?", (key,))
+            connection.execute("DELETE FROM draft_files WHERE key = ?", (key,))
+
+
+def _receipt_row(entry: ReceiptEntry, issued_at: float) -> tuple[object, ...]:
+    finality = {"accepted": 3, "refused": 2, "waiting": 1}[entry.state]
+    words = (entry.code, entry.reason_zh, entry.reason_en, entry.action_zh, entry.action_en)
+    return entry.state, *words, entry.photos_arrived, _now(), issued_at, entry.record_id, entry.rev, finality
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
