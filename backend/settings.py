@@ -1,0 +1,77 @@
+"""Every setting of the server, read once from QIXUN_* variables."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used, in one sentence for the person who starts the program."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    # Where everything lives that is not in a configured PostgreSQL or CouchDB.
+    data_dir: Path = Path("data")
+    # The address and port of the HTTP server.
+    host: str = "127.0.0.1"
+    port: int = 8000
+    # PostgreSQL with PostGIS; empty: a private cluster in the data directory.
+    database_url: str = ""
+    # Apache CouchDB's root with user and password; empty: the embedded hub under /sync/.
+    couchdb_url: str = ""
+    # The embedded hub's administrator, "name:password"; empty: made at first start and kept in the data directory.
+    hub_admin: str = ""
+    # The hub's address for phones, if it is not /sync/ on this server.
+    public_hub_url: str = ""
+    # Seconds an access token is valid; the hub stops an open feed when it ends.
+    access_token_s: int = 600
+    # Days a phone or console may go without signing in again.
+    refresh_token_days: int = 30
+    # Fewest characters of a new password.
+    password_min_length: int = 8
+    # Wrong passwords in a row before a number is locked, and for how many minutes.
+    sign_in_attempts: int = 5
+    sign_in_lock_minutes: int = 15
+    # Largest request body outside the hub and file uploads.
+    max_body_bytes: int = 1_000_000
+    # Largest uploaded file (a network import).
+    max_upload_bytes: int = 200_000_000
+    # Whether this process also runs jobs, intake and outbox; false where `qixun worker` does.
+    embedded_worker: bool = True
+    # True behind a TLS proxy: cookies are marked Secure, HSTS is sent.
+    https: bool = False
+    # A tile service's template for the console's base map (天地图); empty: local PMTiles.
+    basemap_url: str = ""
+    # debug, info, warning or error; lines are JSON unless log_format is "console".
+    log_level: str = "info"
+    log_format: str = "json"
+    # Connections of the pool to PostgreSQL.
+    database_pool: int = 10
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Raises `SettingsError` for an unknown QIXUN_* variable or a value that does not fit."""
+    given = {
+        name.removeprefix("QIXUN_").lower(): value
+        for name, value in (os.environ if environ is None else environ).items()
+        if name.startswith("QIXUN_") and name not in APP_VARIABLES
+    }
+    known = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        if name not in known:
+            raise SettingsError(f"没有这个设置：QIXUN_{name.upper()} / there is no setting QIXUN_{name.upper()}")
+        try:
+            values[name] = (
+                Path(text) if known[name].type is Path else msgspec.convert(text, known[name].type, strict=False)
+            )
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"QIXUN_{name.upper()}={text!r}: {error}") from error
+    return Settings(**values)
+
+
+# Variables of the phone app and of the simulators, which a shared environment may carry.
+APP_VARIABLES = frozenset({"QIXUN_GPS", "QIXUN_DETECTOR", "QIXUN_TAGS", "QIXUN_SERVER"})
