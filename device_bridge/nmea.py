@@ -37,7 +37,7 @@ class Epoch(msgspec.Struct):
     at: time
     lon: float | None = None
     lat: float | None = None
-    date: date | None = None
+    day: date | None = None
     hdop: float | None = None
     error_m: float | None = None
     speed_mps: float | None = None
@@ -53,7 +53,7 @@ class Epoch(msgspec.Struct):
         accuracy = self.error_m
         if accuracy is None:
             accuracy = self.hdop * RANGE_ERROR_M if self.hdop is not None else UNKNOWN_ACCURACY_M
-        at = datetime.combine(self.date, self.at, UTC) if self.date else None
+        at = datetime.combine(self.day, self.at, UTC) if self.day else None
         return Fix(
             lon=self.lon,
             lat=self.lat,
@@ -95,7 +95,8 @@ class NmeaFolder:
 def _parse(line: bytes) -> Any:
     line = line.strip()
     # pynmeagps takes a sentence without "*" on trust and answers None for what does not start with "$".
-    if not line.startswith(b"$") or line[-3:-2] != b"*":
+    # The checksum is a plain exclusive or, so two equal errors cancel out; bytes beyond ASCII betray many of those.
+    if not line.startswith(b"$") or line[-3:-2] != b"*" or not line.isascii():
         raise SentenceError(line[:80])
     try:
         sentence = NMEAReader.parse(line + b"\r\n", validate=VALCKSUM)
@@ -120,7 +121,7 @@ def _take_rmc(epoch: Epoch, sentence: Any) -> None:
     epoch.mocked = epoch.mocked or getattr(sentence, "posMode", "") in RMC_NOT_MEASURED
     _take_position(epoch, sentence)
     if isinstance(sentence.date, date):
-        epoch.date = sentence.date
+        epoch.day = sentence.date
     knots = _number(sentence.spd)
     epoch.speed_mps = None if knots is None else knots * KNOT_MPS
     epoch.heading_deg = _number(sentence.cog)

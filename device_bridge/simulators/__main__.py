@@ -1,26 +1,30 @@
-"""`python -m device_bridge.simulators gps|detector|tags`: starts one simulated device."""
+"""Starts one simulated device: a receiver that walks (gps), a methane detector (detector), tags to hold near (tags)."""
 
 import argparse
 import asyncio
+import importlib
 import sys
 
-from device_bridge.simulators import detector, gps, tags
-
-KINDS = {"gps": gps, "detector": detector, "tags": tags}
+KINDS = ("gps", "detector", "tags")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m device_bridge.simulators", description=__doc__)
-    kinds = parser.add_subparsers(dest="kind", required=True)
-    for name, module in KINDS.items():
-        kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
-        kind.add_argument("--control", type=int, metavar="PORT", help="also take commands on this TCP port")
-        module.add_arguments(kind)
-    options = parser.parse_args()
+    chooser = argparse.ArgumentParser(
+        prog="python -m device_bridge.simulators", description=__doc__, add_help=len(sys.argv) < 3
+    )
+    chooser.add_argument("kind", choices=KINDS, help="KIND --help tells more")
+    chosen, rest = chooser.parse_known_args()
+    # Imported by need: the detector's Bluetooth stack takes a second to load, and may not be installed.
+    simulator = importlib.import_module(f"device_bridge.simulators.{chosen.kind}")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m device_bridge.simulators {chosen.kind}", description=simulator.__doc__
+    )
+    parser.add_argument("--control", type=int, metavar="PORT", help="also take commands on this TCP port")
+    simulator.add_arguments(parser)
     try:
-        asyncio.run(KINDS[options.kind].run(options))
+        asyncio.run(simulator.run(parser.parse_args(rest)))
     except (OSError, RuntimeError) as error:
-        sys.exit(f"{options.kind}: {error}")
+        sys.exit(f"{chosen.kind}: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 PR_SET_PDEATHSIG = 1
 # Type "system" because that is the bus on which bleak looks for BlueZ; whoever runs it owns it.
@@ -28,22 +29,29 @@ def private_bus() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="qixun-bus-") as folder:
         configuration = Path(folder, "bus.conf")
         configuration.write_text(CONFIGURATION.format(folder=folder), encoding="ascii")
-        daemon = subprocess.Popen(  # noqa: S603 - our own configuration file
-            [program, f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address=1"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - called before any thread is started
-        )
+        complaints = Path(folder, "stderr")
+        with complaints.open("wb") as stderr:
+            daemon = _start(program, configuration, stderr)
         assert daemon.stdout is not None
         try:
             # The address is printed once the bus listens.
             if not daemon.stdout.readline():
-                raise RuntimeError("dbus-daemon did not start")
+                raise RuntimeError(f"dbus-daemon did not start: {complaints.read_text().strip()}")
             yield f"unix:path={folder}/bus"
         finally:
             daemon.terminate()
             daemon.wait(5)
             daemon.stdout.close()
+
+
+def _start(program: str, configuration: Path, stderr: IO[bytes]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - our own configuration file
+        [program, f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address=1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 - called before any thread is started
+    )
 
 
 def _end_with_parent() -> None:

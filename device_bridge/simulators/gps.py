@@ -11,6 +11,7 @@ from functools import reduce
 from itertools import pairwise
 from operator import xor
 from pathlib import Path
+from random import randrange
 from time import monotonic
 
 import msgspec
@@ -101,8 +102,8 @@ class Receiver:
         (lon, lat), speed_mps, heading = self.walker.where()
         lines = nmea_epoch(self.walker.gnss_time(), lon, lat, speed_mps, heading, self.accuracy_m, self.quality)
         if self.mode == "garble":
-            # Every fifth byte flipped, as a wrong baud rate or a wet plug does.
-            return bytes(b ^ 0x55 if i % 5 == 0 and b > 13 else b for i, b in enumerate(lines))
+            # Every fifth byte is noise, as with a wrong baud rate or a wet plug.
+            return bytes(randrange(0x20, 0x100) if i % 5 == 0 and b > 13 else b for i, b in enumerate(lines))
         return lines
 
     def drop(self) -> int:
