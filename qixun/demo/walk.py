@@ -1,0 +1,24 @@
+"""A way on foot along pipes: every pipe is walked, dead ends there and back."""
+
+from collections.abc import Sequence
+
+import networkx as nx
+
+Point = tuple[float, float]
+
+
+def walking_route(lines: Sequence[Sequence[Point]]) -> list[Point]:
+    """The vertices (degrees) of a walk over all lines; parts that hang together nowhere are joined straight."""
+    graph = nx.Graph()
+    for line in lines:
+        nx.add_path(graph, [(round(lon, 7), round(lat, 7)) for lon, lat in line])
+    route: list[Point] = []
+    for part in nx.connected_components(graph):
+        # From a dead end, so that a street without branches is walked once.
+        start = min(part, key=lambda point: (graph.degree(point), point))
+        steps = list(nx.dfs_labeled_edges(graph, start))
+        last = max(n for n, (_, _, kind) in enumerate(steps) if kind == "forward")
+        for a, b, kind in steps[: last + 1]:
+            # A step back over (a, b) leads to a; an edge to where one has been is walked there and back.
+            route += {"forward": [b], "reverse": [a], "nontree": [b, a]}[kind]
+    return [point for n, point in enumerate(route) if n == 0 or point != route[n - 1]]
