@@ -18,7 +18,12 @@ def walking_route(lines: Sequence[Sequence[Point]]) -> list[Point]:
         start = min(part, key=lambda point: (graph.degree(point), point))
         steps = list(nx.dfs_labeled_edges(graph, start))
         last = max(n for n, (_, _, kind) in enumerate(steps) if kind == "forward")
+        walked: set[frozenset[Point]] = set()
         for a, b, kind in steps[: last + 1]:
-            # A step back over (a, b) leads to a; an edge to where one has been is walked there and back.
-            route += {"forward": [b], "reverse": [a], "nontree": [b, a]}[kind]
+            if kind == "reverse" and a != b:
+                route.append(a)
+            elif frozenset((a, b)) not in walked:
+                # An edge to where one has been already is walked there and back.
+                route += [b] if kind == "forward" else [b, a]
+            walked.add(frozenset((a, b)))
     return [point for n, point in enumerate(route) if n == 0 or point != route[n - 1]]
