@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from litestar.datastructures import State
+import uuid_utils
 from sqlalchemy import DateTime, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -38,6 +39,11 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[str]: JSONB,
     }
+
+
+def new_key() -> str:
+    """The id of anything but a document: a UUIDv7 in hex, so that newer rows sort last."""
+    return uuid_utils.uuid7().hex
 
 
 def psycopg_url(url: str) -> str:

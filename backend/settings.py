@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -39,8 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 1_000_000
     # Largest uploaded file (a network import).
     max_upload_bytes: int = 200_000_000
-    # Whether this process also runs jobs, intake and outbox; false where `qixun worker` does.
-    embedded_worker: bool = True
+    # "inside": `qixun serve` also runs jobs, intake and outbox; "outside": `qixun worker` does.
+    worker: Literal["inside", "outside"] = "inside"
     # True behind a TLS proxy: cookies are marked Secure, HSTS is sent.
     https: bool = False
     # A tile service's template for the console's base map (天地图); empty: local PMTiles.
@@ -53,7 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Raises `SettingsError` for an unknown QIXUN_* variable or a value that does not fit."""
+    """Raises `SettingsError` for an unknown QIXUN_* variable or a value that does not fit.
+
+    `QIXUN_<NAME>_FILE` names a file that holds the value: a secret need not stand in the environment.
+    """
     given = {
         name.removeprefix("QIXUN_").lower(): value
         for name, value in (os.environ if environ is None else environ).items()
@@ -61,7 +64,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     }
     known = {field.name: field for field in msgspec.structs.fields(Settings)}
     values: dict[str, Any] = {}
-    for name, text in given.items():
+    for variable, content in given.items():
+        name, text = variable, content
+        if name not in known and name.endswith("_file"):
+            name, text = name.removesuffix("_file"), _read(name, content)
         if name not in known:
             raise SettingsError(f"没有这个设置：QIXUN_{name.upper()} / there is no setting QIXUN_{name.upper()}")
         try:
@@ -71,6 +77,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         except msgspec.ValidationError as error:
             raise SettingsError(f"QIXUN_{name.upper()}={text!r}: {error}") from error
     return Settings(**values)
+
+
+def _read(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"QIXUN_{name.upper()}={path!r}: {error.strerror}") from error
 
 
 # Variables of the phone app and of the simulators, which a shared environment may carry.
