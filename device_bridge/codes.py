@@ -19,8 +19,16 @@ _SYMBOLOGIES = zxingcpp.BarcodeFormats(
     ]
 )
 # A phone's camera takes 12 to 50 megapixels; more is a crafted file that would eat the memory.
-LARGEST_PICTURE_PIXELS = 100_000_000
+LARGEST_PICTURE_PIXELS = 64_000_000
 QR_PIXELS_PER_MODULE = 8
+# What Pillow raises for damaged and for crafted files; its warning too, where warnings are errors.
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
 
 def read_codes(image: bytes) -> list[Code]:
@@ -30,7 +38,7 @@ def read_codes(image: bytes) -> list[Code]:
             if picture.width * picture.height > LARGEST_PICTURE_PIXELS:
                 raise _not_a_picture()
             grey = picture.convert("L")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise _not_a_picture() from error
     found = zxingcpp.read_barcodes(grey, formats=_SYMBOLOGIES)
     return [Code(text=code.text, symbology=code.format.name) for code in found]

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import ndef
 import nfc
@@ -34,6 +34,9 @@ LONGEST_CODE_BYTES = 64
 ADDRESS_EXAMPLES = "usb, usb:072f:2200, tty:USB0:pn532, udp:127.0.0.1:54321"
 DRIVERS = ("usb", "tty", "com", "udp")
 DEFAULT_TIMEOUT_S = 10.0
+# ISO 14443 type A: what cylinder and check-point tags are (NTAG, DESFire). Each further technology to look for
+# delays every look.
+TECHNOLOGIES = ("106A",)
 # nfcpy finishes the exchange it is in: a tag that left costs it up to three retries of a page.
 GRACE_S = 2.0
 # Between two looks for a tag; a hand needs a second, so five looks are quick enough and leave the battery alone.
@@ -124,44 +127,50 @@ class NfcpyReader:
         return await self._with_tag(write_and_check, timeout_s)
 
     async def _with_tag(self, work: Callable[[Any], Outcome], timeout_s: float) -> Outcome:
-        gave_up = threading.Event()
-        thread = asyncio.ensure_future(asyncio.to_thread(self._session, work, timeout_s, gave_up))
+        attempt = _Attempt(time.monotonic() + timeout_s)
+        thread = asyncio.ensure_future(asyncio.to_thread(self._session, work, attempt))
         # A thread that ends after its caller has gone must not report "exception was never retrieved".
         thread.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.wait_for(asyncio.shield(thread), timeout_s + GRACE_S)
-        except TimeoutError as error:
-            raise _absent() from error
+            done, _ = await asyncio.wait({thread}, timeout=timeout_s)
+            if not done and not attempt.give_up():
+                # A tag is being read or written: its outcome matters more than a second.
+                done, _ = await asyncio.wait({thread}, timeout=GRACE_S)
         finally:
-            gave_up.set()
+            attempt.give_up()
+        if not done:
+            raise _absent()
+        return thread.result()
 
-    def _session(self, work: Callable[[Any], Outcome], timeout_s: float, gave_up: threading.Event) -> Outcome:
-        deadline = time.monotonic() + timeout_s
-        if not self._radio.acquire(timeout=timeout_s):
+    def _session(self, work: Callable[[Any], Outcome], attempt: "_Attempt") -> Outcome:
+        if not self._radio.acquire(timeout=max(attempt.deadline - time.monotonic(), 0)):
             raise _absent()
         try:
-            return self._session_alone(work, lambda: gave_up.is_set() or time.monotonic() > deadline)
+            return self._session_alone(work, attempt)
         finally:
             self._radio.release()
 
-    def _session_alone(self, work: Callable[[Any], Outcome], over: Callable[[], bool]) -> Outcome:
+    def _session_alone(self, work: Callable[[Any], Outcome], attempt: "_Attempt") -> Outcome:
         outcomes: list[Outcome | DeviceError] = []
 
         def on_connect(tag: Any) -> bool:
-            try:
-                outcomes.append(work(tag))
-            except DeviceError as error:
-                # nfcpy would swallow some exceptions of a callback; carried out by hand.
-                outcomes.append(error)
-            except (nfc.tag.TagCommandError, nfc.clf.CommunicationError) as error:
-                outcomes.append(_caused_by(_torn(), error))
+            if attempt.begin_work():
+                outcomes.append(_outcome_of(work, tag))
             return False
 
+        def is_over() -> bool:
+            return bool(outcomes) or attempt.is_over()
+
+        looks = {
+            "targets": TECHNOLOGIES,
+            "iterations": 1,
+            "interval": POLL_INTERVAL_S,
+            "on-connect": on_connect,
+        }
         try:
             with nfc.ContactlessFrontend(self._address) as frontend:
-                while not outcomes and not over():
-                    looks = {"iterations": 1, "interval": POLL_INTERVAL_S, "on-connect": on_connect}
-                    if frontend.connect(rdwr=looks, terminate=over) is False:
+                while not is_over():
+                    if frontend.connect(rdwr=looks, terminate=is_over) is False:
                         raise _lost()
         except OSError as error:
             raise _missing() from error
@@ -170,6 +179,42 @@ class NfcpyReader:
         if isinstance(outcomes[0], DeviceError):
             raise outcomes[0]
         return outcomes[0]
+
+
+class _Attempt:
+    """Whose turn it is: a tag found after the caller was told "no tag" must not be written any more."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self._lock = threading.Lock()
+        self._state: Literal["looking", "working", "over"] = "looking"
+
+    def begin_work(self) -> bool:
+        with self._lock:
+            if self._state == "looking":
+                self._state = "working"
+            return self._state == "working"
+
+    def give_up(self) -> bool:
+        """False when it is too late to give up: a tag is being worked on."""
+        with self._lock:
+            if self._state == "looking":
+                self._state = "over"
+            return self._state == "over"
+
+    def is_over(self) -> bool:
+        with self._lock:
+            return self._state == "over" or (self._state == "looking" and time.monotonic() > self.deadline)
+
+
+def _outcome_of(work: Callable[[Any], Outcome], tag: Any) -> Outcome | DeviceError:
+    # Errors are carried out by hand: nfcpy takes some exceptions of a callback for a lost reader.
+    try:
+        return work(tag)
+    except DeviceError as error:
+        return error
+    except (nfc.tag.TagCommandError, nfc.clf.CommunicationError) as error:
+        return _caused_by(_torn(), error)
 
 
 def _describe(tag: Any) -> Tag:
