@@ -14,6 +14,7 @@ Exception
     ├── TooLarge         413 too_large, document_too_large
     ├── UnsupportedType  415 bad_content_type
     ├── NotImplementedHere 501 not_implemented
+    ├── Unreachable      503 unreachable: nothing is known of the request's fate
     └── StoreError       500 the document file cannot be used
 """
 
@@ -96,6 +97,17 @@ class UnsupportedType(SyncError):  # noqa: N818
 class NotImplementedHere(SyncError):  # noqa: N818
     status = 501
     default_error = "not_implemented"
+
+
+class Unreachable(SyncError):  # noqa: N818
+    """No answer, or none that a hub gives. `connected` tells a failing hub from a missing network."""
+
+    status = 503
+    default_error = "unreachable"
+
+    def __init__(self, reason: str, *, connected: bool = True) -> None:
+        super().__init__(reason)
+        self.connected = connected
 
 
 class StoreError(SyncError):
