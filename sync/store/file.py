@@ -29,12 +29,16 @@ class StoreFile:
         self.uuid = self._meta("uuid")
         self.created = int(self._meta("created"))  # seconds since 1970, as `instance_start_time` tells it
         self._update_seq = self._last_seq()
+        self._written_seq = 0  # by the transaction that is under way
+        self.closed = False
         self._revs_limit = int(self.get_meta("revs_limit") or REVS_LIMIT)
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:
+            self.closed = True
             self._reader.close()
             self._writer.close()
+        self.wake()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -47,6 +51,7 @@ class StoreFile:
             if outermost:
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._write_thread = threading.get_ident()
+                self._written_seq = 0
             self._write_depth += 1
             try:
                 yield self._writer
@@ -60,8 +65,11 @@ class StoreFile:
                 self._write_depth -= 1
                 if outermost:
                     self._write_thread = 0
-        if outermost:
-            self._tell_listeners()
+            changed = outermost and self._written_seq > self._update_seq
+            if changed:
+                self._update_seq = self._written_seq
+        if changed:
+            self.wake()
 
     def extend(self, name: str, steps: Sequence[Sequence[str]]) -> None:
         """Tables of one's own in this file: each step is a list of statements, run once and in order."""
@@ -132,8 +140,9 @@ class StoreFile:
         return self._update_seq
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Calls `listener` after every commit, in the committing thread (keep it short); returns the way to
-        stop it.
+        """Calls `listener` after every commit that wrote documents; returns the way to stop it.
+
+        It runs in the committing thread, so it must be short.
         """
         token = object()
         self._listeners[token] = listener
@@ -142,15 +151,17 @@ class StoreFile:
     def wait_for_change(self, since: int, timeout_s: float) -> bool:
         """Whether there is a change after `since`, waiting at most so long for one (written by this process)."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._update_seq > since, timeout_s)
+            self._changed.wait_for(lambda: self._update_seq > since or self.closed, timeout_s)
+        return self._update_seq > since
 
-    # Inside
-
-    def _tell_listeners(self) -> None:
+    def wake(self) -> None:
+        """Wakes whoever waits for changes, so that they look again (and see that the store is closed)."""
         with self._changed:
             self._changed.notify_all()
         for listener in tuple(self._listeners.values()):
             listener()
+
+    # Inside
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -205,7 +205,7 @@ class Store(StoreFile):
                     results.append(batch.edit(document))
                 except SyncError as refusal:
                     results.append(refusal)
-            self._update_seq = batch.flush()
+            self._written_seq = batch.flush()
         return results
 
     def write(self, documents: Iterable[Document]) -> None:
@@ -215,7 +215,7 @@ class Store(StoreFile):
             batch = Batch(connection, dict.fromkeys(d.id for d in revisions), revs_limit=self._revs_limit)
             for document in revisions:
                 batch.merge(document)
-            self._update_seq = batch.flush()
+            self._written_seq = batch.flush()
 
     def _put_in(
         self,
@@ -231,7 +231,7 @@ class Store(StoreFile):
             raise BadRequest("Document id must not be empty")
         batch = Batch(connection, [doc_id], revs_limit=self._revs_limit)
         new = batch.edit(Document(doc_id, rev or "", body, deleted, attachments))
-        self._update_seq = batch.flush()
+        self._written_seq = batch.flush()
         return new
 
     def compact(self) -> None:

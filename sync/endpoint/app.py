@@ -1,0 +1,116 @@
+"""The CouchDB HTTP API as an ASGI application: who asks, may they, which handler, and what went wrong.
+
+A raw ASGI application, since a hub speaks in streams, multipart messages and encoded slashes, which a web
+framework's routes only hinder. Handlers are ordinary functions that run in a thread; only feeds are async.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sync.endpoint import databases, documents, feeds, server
+from sync.endpoint.access import ANONYMOUS, UNIT_PREFIX, Principal, require_server_admin, writes
+from sync.endpoint.hub import Hub
+from sync.endpoint.messages import (
+    Disconnected,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    read_body,
+    read_head,
+    refusal,
+    send_response,
+)
+from sync.errors import BadRequest, Forbidden, NotFound, SyncError, Unauthorized
+
+_log = logging.getLogger(__name__)
+
+# Answered to anyone, as CouchDB does: they tell nothing but that the hub is there.
+_OPEN = frozenset({"_up", "_session"})
+
+
+def hub_app(hub: Hub, prefix: str = "/sync") -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The hub's ASGI application, to be mounted under the prefix (or served alone, with either path)."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        head = scope["method"] == "HEAD"
+        try:
+            request = read_head(scope, prefix)
+            response = await _answer(hub, request, receive)
+        except Disconnected:
+            return
+        except SyncError as error:
+            response = refusal(error)
+        except msgspec.MsgspecError as error:
+            response = refusal(BadRequest(f"invalid UTF-8 JSON: {error}"))
+        except sqlite3.ProgrammingError:
+            # The database was deleted while this request was under way.
+            response = refusal(NotFound("Database does not exist."))
+        except sqlite3.Error as error:
+            _log.exception("the database file could not be used: %s", scope["path"])
+            response = refusal(SyncError(f"The database file could not be used: {error}"))
+        await send_response(send, response, head=head)
+
+    return app
+
+
+async def _answer(hub: Hub, request: Request, receive: Receive) -> Response:
+    try:
+        request.principal = hub.gate.principal(request.headers)
+        _admit(hub, request)
+    except SyncError:
+        # The body is read before it is refused, so that the peer hears the reason.
+        await read_body(receive, request.headers, hub.limits.request_bytes)
+        raise
+    request.body = await read_body(receive, request.headers, hub.limits.request_bytes)
+    feed = feeds.find(request)
+    if feed is not None:
+        return await feed(hub, request, receive)
+    return await asyncio.to_thread(_dispatch, hub, request)
+
+
+def _admit(hub: Hub, request: Request) -> None:
+    """Who may not is told so before anything of the request is looked at."""
+    parts, principal = request.parts, request.principal
+    if not parts or parts[0] in _OPEN:
+        return
+    if principal is ANONYMOUS:
+        raise Unauthorized("Authentication required.")
+    if parts[0].startswith("_"):
+        if parts[0] not in server.FOR_EVERYONE:
+            require_server_admin(principal)
+    elif len(parts) == 1 and request.method in {"PUT", "DELETE"}:
+        require_server_admin(principal)
+    else:
+        _admit_to_database(hub, request, principal)
+
+
+def _admit_to_database(hub: Hub, request: Request, principal: Principal) -> None:
+    name, rest = request.parts[0], request.parts[1:]
+    if not principal.is_admin and not hub.has_database(name):
+        # Not 404: only the administrator learns which databases there are.
+        raise Forbidden("You are not allowed to access this db.")
+    security = hub.security(name)
+    security.require_member(principal)
+    if not writes(request.method, request.parts) or principal.is_admin:
+        return
+    if rest and rest[0] in {"_security", "_revs_limit", "_compact", "_design"}:
+        security.require_admin(principal)
+    if name.startswith(UNIT_PREFIX):
+        raise Forbidden("This database is read-only for its members.")
+
+
+def _dispatch(hub: Hub, request: Request) -> Response:
+    parts = request.parts
+    if not parts or parts[0].startswith("_"):
+        return server.handle(hub, request)
+    if len(parts) == 1 or (parts[1].startswith("_") and parts[1] not in {"_design", "_local"}):
+        return databases.handle(hub, request)
+    return documents.handle(hub, request)

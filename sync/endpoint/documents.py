@@ -1,0 +1,234 @@
+"""One document: reading, writing, its attachments, and local documents."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from sync.endpoint.databases import check_size
+from sync.endpoint.hub import Hub
+from sync.endpoint.messages import Request, Response, answer
+from sync.endpoint.multipart import parse_related, write_mixed, write_related
+from sync.endpoint.reading import ReadOptions, document_json, with_files
+from sync.errors import BadRequest, Conflict, NotAllowed, NotFound, NotImplementedHere, SyncError
+from sync.store.models import NO_ATTACHMENTS, Attachment, Document, MissingRev
+from sync.store.store import Store
+from sync.store.wire import Fields, decode_document, decode_fields, encode
+
+
+def handle(hub: Hub, request: Request) -> Response:
+    store = hub.store(request.parts[0])
+    doc_id, rest = _split(request.parts[1:])
+    if doc_id.startswith("_local/"):
+        return _handle_local(hub, store, request, doc_id.removeprefix("_local/"), rest)
+    if doc_id.startswith("_design/") and rest and rest[0].startswith("_"):
+        raise NotImplementedHere("Views and other functions are not part of the embedded hub.")
+    methods = _ATTACHMENT if rest else _DOCUMENT
+    handler = methods.get("GET" if request.method == "HEAD" else request.method)
+    if handler is None:
+        raise NotAllowed(f"Only {','.join(sorted(methods))} allowed")
+    response: Response = handler(hub, request, doc_id, "/".join(rest))
+    return response
+
+
+def _split(parts: list[str]) -> tuple[str, list[str]]:
+    """The document's id and what follows; `_design/x` and `_local/x` are ids of two parts."""
+    if parts[0] in {"_design", "_local"}:
+        if len(parts) == 1:
+            raise BadRequest("Document id must not be empty", error="illegal_docid")
+        return f"{parts[0]}/{parts[1]}", parts[2:]
+    return parts[0], parts[1:]
+
+
+# Documents
+
+
+def _get(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
+    store = hub.store(request.parts[0])
+    options = ReadOptions.of(request)
+    if "open_revs" in request.query:
+        return _get_open_revs(store, request, doc_id, options)
+    rev = request.query.get("rev")
+    if rev is not None and request.flag("latest"):
+        found = store.open_revs(doc_id, [rev], latest=True)[0]
+        document = found if isinstance(found, Document) else None
+    else:
+        document = store.get(doc_id, rev)
+    if document is None:
+        raise NotFound("deleted" if rev is None and store.leaves(doc_id) else "missing")
+    etag = f'"{document.rev}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(304, headers={"etag": etag})
+    carried = with_files(store, document, options)
+    if any(att.data is not None for att in carried.attachments.values()) and request.accepts("multipart/related"):
+        content_type, body = write_related(document_json(store, document, options, follows=True), carried.attachments)
+        return Response(200, body, {"content-type": content_type, "etag": etag})
+    body = document_json(store, document, options) + b"\n"
+    return Response(200, body, {"content-type": "application/json", "etag": etag})
+
+
+def _get_open_revs(store: Store, request: Request, doc_id: str, options: ReadOptions) -> Response:
+    asked: Any = "all" if request.query["open_revs"] == "all" else request.json_query("open_revs", list[str])
+    found = store.open_revs(doc_id, asked, latest=request.flag("latest"))
+    if not found:
+        raise NotFound
+    if request.accepts("multipart/mixed"):
+        # As in CouchDB: files come along unless the reader says that it has them.
+        options = msgspec.structs.replace(options, attachments=True)
+        content_type, body = write_mixed([_mixed_part(store, each, options) for each in found])
+        return Response(200, body, {"content-type": content_type})
+    listed = [
+        b'{"ok":' + document_json(store, each, options) + b"}"
+        if isinstance(each, Document)
+        else encode({"missing": each.rev})
+        for each in found
+    ]
+    return Response(200, b"[" + b",".join(listed) + b"]\n", {"content-type": "application/json"})
+
+
+def _mixed_part(
+    store: Store, found: Document | MissingRev, options: ReadOptions
+) -> tuple[bytes, Mapping[str, Attachment], bool]:
+    if isinstance(found, MissingRev):
+        return encode({"missing": found.rev}), NO_ATTACHMENTS, True
+    carried = with_files(store, found, options).attachments
+    return document_json(store, found, options, follows=True), carried, False
+
+
+def _put(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
+    content_type = request.headers.get("content-type", "application/json")
+    files: Mapping[str, bytes] = {}
+    raw = request.body
+    if content_type.startswith("multipart/related"):
+        raw, files = parse_related(content_type, request.body)
+    document = check_size(decode_document(decode_fields(raw), doc_id=doc_id, files=files), hub.limits)
+    store = hub.store(request.parts[0])
+    if request.query.get("new_edits") == "false":
+        if not document.rev:
+            raise BadRequest("With new_edits=false a document needs a _rev.")
+        store.write([document])
+        return _written(request, doc_id, document.rev)
+    rev = _asked_rev(request)
+    if rev and document.rev and rev != document.rev:
+        raise BadRequest("Document rev from request body and query string have different values")
+    result = store.put_many([msgspec.structs.replace(document, rev=rev or document.rev)])[0]
+    if isinstance(result, SyncError):
+        raise result
+    return _written(request, doc_id, result)
+
+
+def _delete(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
+    store = hub.store(request.parts[0])
+    if not store.leaves(doc_id):
+        raise NotFound
+    rev = _asked_rev(request)
+    if not rev:
+        raise Conflict
+    return _written(request, doc_id, store.put(doc_id, b"{}", rev=rev, deleted=True), status=200)
+
+
+def _asked_rev(request: Request) -> str:
+    return request.query.get("rev") or request.headers.get("if-match", "").strip('"')
+
+
+def _written(request: Request, doc_id: str, rev: str, *, status: int = 201) -> Response:
+    location = f"{request.base}/{quote(request.parts[0], safe='')}/{quote(doc_id, safe='')}"
+    return answer({"ok": True, "id": doc_id, "rev": rev}, status, etag=f'"{rev}"', location=location)
+
+
+# Attachments
+
+
+def _get_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Response:
+    store = hub.store(request.parts[0])
+    document = store.get(doc_id, request.query.get("rev"))
+    if document is None:
+        raise NotFound
+    attachment = document.attachments.get(name)
+    if attachment is None:
+        raise NotFound("Document is missing attachment")
+    etag = f'"{attachment.digest.removeprefix("md5-")}"'
+    headers = {
+        "content-type": attachment.content_type,
+        "etag": etag,
+        "accept-ranges": "bytes",
+        # What a phone uploaded is never run as a page of ours.
+        "content-security-policy": "sandbox",
+        "x-content-type-options": "nosniff",
+    }
+    if request.headers.get("if-none-match") == etag:
+        return Response(304, headers={"etag": etag})
+    data = store.attachment(attachment.digest)
+    part = _range(request.headers.get("range", ""), len(data))
+    if part is None:
+        return Response(200, data, headers)
+    headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{len(data)}"
+    return Response(206, data[part.start : part.stop], headers)
+
+
+def _range(header: str, length: int) -> range | None:
+    """The one range of bytes asked for; None where it is not of that kind, so that all is sent."""
+    first, dash, last = header.removeprefix("bytes=").partition("-")
+    if not header.startswith("bytes=") or not dash or not (first + last).isdecimal() or not first:
+        return None
+    wanted = range(int(first), min(int(last) + 1 if last else length, length))
+    return wanted or None
+
+
+def _put_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Response:
+    content_type = request.headers.get("content-type", "application/octet-stream")
+    return _change_files(hub, request, doc_id, {name: Attachment.of(content_type, request.body)}, 201)
+
+
+def _delete_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Response:
+    document = hub.store(request.parts[0]).get(doc_id, _asked_rev(request) or None)
+    if document is None or name not in document.attachments:
+        raise NotFound("Document is missing attachment")
+    return _change_files(hub, request, doc_id, {name: None}, 200)
+
+
+def _change_files(
+    hub: Hub, request: Request, doc_id: str, changed: Mapping[str, Attachment | None], status: int
+) -> Response:
+    store = hub.store(request.parts[0])
+    rev = _asked_rev(request)
+    old = store.get(doc_id, rev) if rev else None
+    files = {**(old.attachments if old else {}), **changed}
+    kept = {name: att for name, att in files.items() if att is not None}
+    document = check_size(Document(doc_id, rev, old.body if old else b"{}", attachments=kept), hub.limits)
+    new = store.put(doc_id, document.body, rev=rev or None, attachments=kept)
+    return _written(request, doc_id, new, status=status)
+
+
+# Local documents
+
+
+def _handle_local(hub: Hub, store: Store, request: Request, key: str, rest: list[str]) -> Response:
+    if rest:
+        raise BadRequest("_local documents do not accept attachments.")
+    doc_id = f"_local/{key}"
+    if request.method in {"GET", "HEAD"}:
+        found = store.get_local(key)
+        if found is None:
+            raise NotFound
+        body = encode({"_id": doc_id, "_rev": found[0]})
+        if found[1] != b"{}":
+            body = body[:-1] + b"," + found[1][1:]
+        return Response(200, body + b"\n", {"content-type": "application/json"})
+    if request.method == "PUT":
+        document = check_size(_local_document(decode_fields(request.body), doc_id), hub.limits)
+        return _written(request, doc_id, store.put_local(key, document.body, rev=document.rev or None))
+    if request.method == "DELETE":
+        if not store.delete_local(key):
+            raise NotFound
+        return answer({"ok": True, "id": doc_id, "rev": "0-0"})
+    raise NotAllowed("Only DELETE,GET,PUT allowed")
+
+
+def _local_document(fields: Fields, doc_id: str) -> Document:
+    return decode_document({name: raw for name, raw in fields.items() if name != "_attachments"}, doc_id=doc_id)
+
+
+_DOCUMENT = {"GET": _get, "PUT": _put, "DELETE": _delete}
+_ATTACHMENT = {"GET": _get_attachment, "PUT": _put_attachment, "DELETE": _delete_attachment}
