@@ -7,7 +7,7 @@ dropped here: not when it was sent, not when it was refused.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
@@ -140,9 +140,7 @@ class RecordStore(Store):
         )
         with self._reading() as connection:
             rows = connection.execute(query, (*parameters, limit)).fetchall()
-        return [
-            RecordLine(*row[:9], changed_at=datetime.fromtimestamp(row[9], UTC), photos_arrived=row[10]) for row in rows
-        ]
+        return [_line(row) for row in rows]
 
     def record(self, record_id: str) -> RecordLine | None:
         with self._reading() as connection:
@@ -209,6 +207,7 @@ class RecordStore(Store):
                 " action_en = '', changed_at = ?, again = 1 WHERE id = ? AND state = 'refused' AND receipt_at = 0",
                 [(_now(), record_id) for record_id in ids],
             )
+        self.wake()
 
     def to_retry(self) -> list[str]:
         """Records that the push has passed by already and that are to be sent once more."""
@@ -256,6 +255,12 @@ class RecordStore(Store):
         with self.transaction() as connection:
             connection.execute("DELETE FROM drafts WHERE key = ?", (key,))
             connection.execute("DELETE FROM draft_files WHERE key = ?", (key,))
+
+
+def _line(row: Sequence[Any]) -> RecordLine:
+    *words, changed_at, photos_arrived = row
+    fields = [*words, datetime.fromtimestamp(changed_at, UTC), photos_arrived]
+    return RecordLine(*fields)
 
 
 def _receipt_row(entry: ReceiptEntry, issued_at: float) -> tuple[object, ...]:
