@@ -1,0 +1,135 @@
+"""From the hub to the store: pages of changes, the revisions that are missing here, one transaction a batch."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+
+from msgspec import Struct
+
+from sync.errors import BadRequest, MissingStub
+from sync.replication.ahead import ahead
+from sync.replication.checkpoints import Checkpoint
+from sync.replication.push import BATCH_COUNT, CHECKPOINT_EVERY_S
+from sync.replication.remote import ChangesPage, RemoteDatabase
+from sync.store.models import Document
+from sync.store.store import Store
+
+# Until answers have shown how large this database's documents are.
+FIRST_GUESS_BYTES = 4_000
+# Changes that brought nothing (a phone's own records coming back) are worth a checkpoint only in such numbers.
+WORTH_A_CHECKPOINT = 500
+
+_log = logging.getLogger(__name__)
+
+
+class Arrived(Struct, frozen=True):
+    """Documents to be written; `seq` is settled once they are, and with `caught_up` the hub has no more now."""
+
+    documents: tuple[Document, ...]
+    seen: int
+    seq: str | int
+    pending: int
+    caught_up: bool
+
+
+class Pull:
+    """One way of a replication; `run` may be called again and goes on where it was."""
+
+    def __init__(
+        self,
+        store: Store,
+        remote: RemoteDatabase,
+        *,
+        batch_bytes: int,
+        on_pulled: Callable[[Sequence[str]], None],
+        on_done: Callable[[int, int], None],
+    ) -> None:
+        self._store = store
+        self._remote = remote
+        self._checkpoint = Checkpoint(store, remote, "pull")
+        self._batch_bytes = batch_bytes
+        self._on_pulled = on_pulled
+        self._on_done = on_done
+        self._usual_bytes = float(FIRST_GUESS_BYTES)
+        self._since: str | int | None = None
+        self._written_at = 0.0
+        self._unsettled = 0
+        self.read = 0
+        self.skipped: list[str] = []
+
+    async def run(self, *, live: bool = False) -> None:
+        """Takes everything that is there; with `live` it goes on with what comes, for ever."""
+        try:
+            if self._since is None:
+                self._since = await self._checkpoint.find()
+                self._unsettled = 0
+            async with aclosing(ahead(self._arrivals(self._since, live=live))) as arrivals:
+                async for arrived in arrivals:
+                    await self._take(arrived)
+        except BaseException:
+            self._since = None
+            raise
+
+    async def _take(self, arrived: Arrived) -> None:
+        if arrived.documents:
+            taken = await asyncio.to_thread(self._write, arrived.documents)
+            self.read += len(taken)
+            self._unsettled += WORTH_A_CHECKPOINT
+            self._on_pulled(taken)
+            self._on_done(len(taken), arrived.pending)
+        self._unsettled += arrived.seen
+        self._since = arrived.seq
+        due = arrived.caught_up or time.monotonic() - self._written_at > CHECKPOINT_EVERY_S
+        if due and self._unsettled >= WORTH_A_CHECKPOINT:
+            await self._checkpoint.write(arrived.seq)
+            self._unsettled = 0
+            self._written_at = time.monotonic()
+        if arrived.caught_up:
+            self._on_done(0, 0)
+
+    def _write(self, documents: Sequence[Document]) -> list[str]:
+        """One that cannot be a document (no peer of ours writes such) must not keep the others from coming."""
+        try:
+            self._store.write(documents)
+        except (BadRequest, MissingStub) as error:
+            if len(documents) > 1:
+                return [doc_id for document in documents for doc_id in self._write([document])]
+            _log.error("not taken from the hub: %s %s: %s", documents[0].id, documents[0].rev, error.reason)
+            self.skipped.append(documents[0].id)
+            return []
+        return [document.id for document in documents]
+
+    async def _arrivals(self, since: str | int, *, live: bool) -> AsyncGenerator[Arrived, None]:
+        wait = False
+        while True:
+            page = await self._remote.changes(since, limit=BATCH_COUNT, wait=wait)
+            since = page.last_seq
+            caught_up = len(page.results) < BATCH_COUNT
+            async for arrived in self._fetch(page):
+                yield arrived
+            yield Arrived((), len(page.results), since, page.pending, caught_up)
+            wait = live and caught_up
+            if caught_up and not live:
+                return
+
+    async def _fetch(self, page: ChangesPage) -> AsyncGenerator[Arrived, None]:
+        wanted = {change.id: [c.rev for c in change.changes] for change in page.results}
+        seqs = {change.id: change.seq for change in page.results}
+        missing = await asyncio.to_thread(self._store.missing, wanted)
+        revs = {doc_id: missing[doc_id].missing for doc_id in wanted if doc_id in missing}
+        for part in self._split(revs):
+            documents, size_bytes = await self._remote.bulk_get(part)
+            self._usual_bytes = 0.5 * self._usual_bytes + 0.5 * size_bytes / len(part)
+            last = list(part)[-1]
+            left = page.pending + len(page.results) - len(documents)
+            yield Arrived(tuple(documents), 0, seqs[last], max(left, 0), caught_up=False)
+
+    def _split(self, revs: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Sequence[str]]]:
+        """Parts whose answers should be about `batch_bytes` long."""
+        left = list(revs.items())
+        while left:
+            count = max(1, min(BATCH_COUNT, int(self._batch_bytes / self._usual_bytes)))
+            yield dict(left[:count])
+            left = left[count:]

@@ -1,0 +1,30 @@
+"""What a hub's refusal of one document means: try again, or park it and tell the worker why."""
+
+# CouchDB's words for what will not change by itself; anything else (a time-out, a full disk) is tried again.
+FINAL = frozenset({
+    "forbidden", "unauthorized", "doc_validation", "illegal_docid", "bad_request", "missing_stub",
+    "document_too_large", "attachment_too_large", "too_large",
+})  # fmt: skip
+
+_TOO_LARGE = ("这条记录超过服务器允许的大小，未能上传。", "This record is larger than the server allows.")
+_FORBIDDEN = ("服务器拒绝接收这条记录。", "The server refuses this record.")
+_UNREADABLE = ("服务器无法识别这条记录。", "The server cannot read this record.")
+
+
+def is_final(error: str) -> bool:
+    return error in FINAL
+
+
+def words_for(error: str, reason: str) -> dict[str, str]:
+    """Sentences for the worker; the hub's own words stand in the English one."""
+    zh, en = _UNREADABLE
+    if error.endswith("too_large"):
+        zh, en = _TOO_LARGE
+    elif error in {"forbidden", "unauthorized"}:
+        zh, en = _FORBIDDEN
+    return {
+        "reason_zh": zh,
+        "reason_en": f"{en} ({reason})" if reason else en,
+        "action_zh": "记录完好保存在本机，请联系办公室，处理后点“重试”。",
+        "action_en": "It is safe on this phone. Call the office, then tap Retry.",
+    }
