@@ -6,7 +6,7 @@ subtrees on which he holds that very right: a right in one unit never leaks into
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -100,14 +100,14 @@ def within(organisation_id: ColumnElement[str] | InstrumentedAttribute[str], cal
     return organisation_id.in_(select(_organisations.c.id).where(reach))
 
 
-Statement = TypeVar("Statement", Select[Any], Update, Delete)
+Statement = TypeVar("Statement", bound=Select[Any] | Update | Delete)
 
 
 def scoped(
     statement: Statement, organisation_id: ColumnElement[str] | InstrumentedAttribute[str], caller: Caller
 ) -> Statement:
     """The statement, kept to what the caller may see."""
-    return statement.where(within(organisation_id, caller))
+    return cast("Statement", statement.where(within(organisation_id, caller)))
 
 
 Authenticate = Callable[[ASGIConnection[Any, Any, Any, Any]], Awaitable[Caller | None]]

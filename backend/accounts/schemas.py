@@ -193,4 +193,4 @@ class ClientToken(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str
     expires_in: int
     scope: str
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105 - the scheme, no secret

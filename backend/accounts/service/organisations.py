@@ -1,0 +1,70 @@
+"""The organisation tree: province > city > county > company > unit."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import audit
+from backend.accounts.models import ORGANISATION_KINDS, Organisation
+from backend.db import new_key
+from backend.errors import MissingError, NotAllowedError, UnusableError
+from backend.scope import Caller, scoped
+
+
+async def create_organisation(
+    session: AsyncSession, caller: Caller | None, *, parent_id: str | None, kind: str, name: str
+) -> Organisation:
+    """`caller` is None only for set-up; a kind may stand only under a wider one."""
+    parent = await find_organisation(session, parent_id, caller) if parent_id else None
+    if caller is not None and (parent is None or not caller.holds("accounts.manage", parent.path)):
+        raise NotAllowedError("organisation.outside", "不在您的管理范围内。", "It is outside what you manage.")
+    if parent is not None and ORGANISATION_KINDS.index(kind) <= ORGANISATION_KINDS.index(parent.kind):
+        raise UnusableError(
+            "organisation.wrong_level", "下级机构的级别不对。", "This kind does not belong under that organisation."
+        )
+    key = new_key()
+    path = f"{parent.path if parent else '/'}{key}/"
+    organisation = Organisation(id=key, parent_id=parent_id, kind=kind, name=name, path=path)
+    session.add(organisation)
+    await session.flush()
+    facts = {"kind": kind, "name": name, "parent_id": parent_id}
+    await audit.record(
+        session, caller, "organisation.created", "organisation", key, facts, organisation_id=parent_id or key
+    )
+    return organisation
+
+
+async def list_organisations(session: AsyncSession, caller: Caller) -> Sequence[Organisation]:
+    """What the caller reaches, parents first."""
+    return (
+        await session.scalars(scoped(select(Organisation), Organisation.id, caller).order_by(Organisation.path))
+    ).all()
+
+
+async def find_organisation(session: AsyncSession, organisation_id: str, caller: Caller | None = None) -> Organisation:
+    """Raises `MissingError` also where it lies outside the caller's reach."""
+    statement = select(Organisation).where(Organisation.id == organisation_id)
+    found = await session.scalar(scoped(statement, Organisation.id, caller) if caller else statement)
+    if found is None:
+        raise MissingError("organisation.unknown", "没有这个机构。", "There is no such organisation.")
+    return found
+
+
+async def find_company(session: AsyncSession, organisation_id: str) -> Organisation:
+    """The company that a unit belongs to; an office above companies is its own."""
+    organisation = await find_organisation(session, organisation_id)
+    above = (
+        select(Organisation)
+        .where(literal(organisation.path).startswith(Organisation.path), Organisation.kind == "company")
+        .order_by(func.length(Organisation.path).desc())
+        .limit(1)
+    )
+    return await session.scalar(above) or organisation
+
+
+async def units_under(session: AsyncSession, organisation_id: str) -> Sequence[Organisation]:
+    """Units in a subtree, the organisation itself among them if it is one."""
+    organisation = await find_organisation(session, organisation_id)
+    below = select(Organisation).where(Organisation.path.startswith(organisation.path), Organisation.kind == "unit")
+    return (await session.scalars(below.order_by(Organisation.path))).all()
