@@ -26,3 +26,12 @@ class Change(Base):
     deleted: Mapped[bool] = mapped_column(default=False)
     changed_at: Mapped[datetime]
     position: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ChangeHead(Base):
+    """The last place given in a data set: never given again, though the row that had it has moved on."""
+
+    __tablename__ = "regulator_heads"
+
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)

@@ -106,6 +106,10 @@ class PatrolTask(Base):
     status: Mapped[str] = mapped_column(default="open")
     status_reason: Mapped[str] = mapped_column(default="")
     done_at: Mapped[datetime | None]
+    # Counted over all of the task's patrols.
+    covered_m: Mapped[float] = mapped_column(default=0.0)
+    points_reached: Mapped[int] = mapped_column(default=0)
+    too_fast: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
 
 
@@ -113,7 +117,10 @@ class Patrol(Base):
     """One walk. Made by whichever of its records arrives first; what the office counted stands beside the phone's."""
 
     __tablename__ = "patrols"
-    __table_args__ = (Index("ix_patrols_started", "organisation_id", "started_at"),)
+    __table_args__ = (
+        Index("ix_patrols_started", "organisation_id", "started_at"),
+        Index("ix_patrols_uncounted", "id", postgresql_where=text("NOT counted")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
@@ -126,6 +133,8 @@ class Patrol(Base):
     finish_id: Mapped[str | None]
     chunks_expected: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
+    # False while chunks or visits have come that are not in the figures below.
+    counted: Mapped[bool] = mapped_column(default=False)
     phone_assigned_m: Mapped[float | None]
     phone_covered_m: Mapped[float | None]
     unfinished_reason: Mapped[str] = mapped_column(default="")
@@ -154,8 +163,8 @@ class TrackChunk(Base):
     chunk: Mapped[int]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime]
-    # What the clock was wrong by: added to the phone's `started_at` when the track is counted.
-    body: Mapped[bytes]
+    # The points as they came: JSON of `tuple[TrackPoint, ...]`, seconds after the corrected `started_at`.
+    points: Mapped[bytes]
     line: Mapped[Any] = mapped_column(Geometry("LINESTRING", srid=CGCS2000))
 
 

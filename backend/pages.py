@@ -1,0 +1,57 @@
+"""A page of a list, and the same list as a file for a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.params import Parameter
+
+from sync.databases import BEIJING
+
+T = TypeVar("T")
+
+# Rows of a page at most, and of an exported file.
+PAGE_MOST = 500
+EXPORT_MOST = 50_000
+
+Limit = Annotated[int, Parameter(ge=1, le=PAGE_MOST)]
+Offset = Annotated[int, Parameter(ge=0)]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """`total` counts all that match, not only these."""
+
+    items: list[T]
+    total: int
+
+
+def csv_response(name: str, heads: Mapping[str, str], rows: Iterable[msgspec.Struct]) -> Response[bytes]:
+    """A CSV file that a spreadsheet opens with its Chinese intact; `heads` picks and names the fields."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(heads.values())
+    for row in rows:
+        writer.writerow([_cell(getattr(row, field)) for field in heads])
+    return Response(
+        out.getvalue().encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, list | tuple):
+        return "、".join(_cell(part) for part in value)
+    text = str(value)
+    # A spreadsheet would run a text that begins like a formula.
+    return "'" + text if isinstance(value, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,168 @@
+"""The lists and limits that a company starts with, until its administrator changes them."""
+
+from sync.documents.reference import ListEntry
+
+
+def _entries(*rows: tuple[str, str, str] | tuple[str, str, str, str]) -> tuple[ListEntry, ...]:
+    return tuple(ListEntry(code=row[0], zh=row[1], en=row[2], icon=row[3] if len(row) == 4 else "") for row in rows)
+
+
+# Icons are names of Material Symbols, as the phone draws them.
+_HAZARD_TYPES = _entries(
+    ("encroachment", "占压", "Building over the pipe", "domain_disabled"),
+    ("third_party_works", "第三方施工", "Third-party works", "construction"),
+    ("leak_sign", "泄漏迹象", "Sign of a leak", "gas_meter"),
+    ("subsidence", "塌陷冻胀", "Subsidence or frost heave", "landslide"),
+    ("marker_post", "标志桩", "Marker post", "signpost"),
+    ("chamber_flooded", "井盖积水", "Chamber cover or water", "water_drop"),
+    ("regulator_iced", "调压箱结冰", "Regulator box iced", "ac_unit"),
+    ("corrosion", "腐蚀", "Corrosion", "blur_on"),
+    ("other", "其他", "Other", "more_horiz"),
+)
+_DELIVERY_CHECK = (
+    ListEntry(code="upright", zh="气瓶直立放置", en="Cylinder stands upright"),
+    ListEntry(
+        code="room",
+        zh="非卧室、地下、半地下、高层",
+        en="Not in a bedroom, cellar, half-cellar or high-rise",
+        help_zh="用气处所不得为卧室、地下室、半地下室或高层建筑",
+        help_en="Gas may not be used in these rooms",
+    ),
+    ListEntry(
+        code="stove_distance",
+        zh="瓶灶距",
+        en="Distance from cylinder to stove",
+        unit="m",
+        limit=0.5,
+        help_zh="不小于限值",
+        help_en="At least the limit",
+    ),
+    ListEntry(code="regulator_in_date", zh="调压器在期", en="Regulator within its service life"),
+    ListEntry(
+        code="hose",
+        zh="软管",
+        en="Hose",
+        unit="m",
+        limit=2.0,
+        help_zh="不超过限值，无接头，有卡箍，未老化",
+        help_en="At most the limit, no joint, clamped, not aged",
+    ),
+    ListEntry(code="flame_failure", zh="熄火保护", en="Flame-failure device"),
+    ListEntry(
+        code="stove_age",
+        zh="灶具使用年限",
+        en="Age of the stove",
+        unit="a",
+        limit=8.0,
+        help_zh="不超过限值",
+        help_en="At most the limit",
+    ),
+    ListEntry(code="ventilation", zh="通风", en="Ventilation"),
+    ListEntry(code="single_source", zh="无双火源、双气源", en="No second fire or second kind of gas"),
+    ListEntry(code="flue", zh="烟道出户", en="Flue leads outdoors"),
+    ListEntry(code="alarm", zh="报警器（餐饮）", en="Gas alarm (restaurants)"),
+    ListEntry(code="leak_reading", zh="检漏读数", en="Leak reading", unit="ppm", limit=50.0, help_zh="不超过限值"),
+)
+
+LISTS: dict[str, tuple[ListEntry, ...]] = {
+    "hazard_type": _HAZARD_TYPES,
+    "hazard_grade": _entries(
+        ("general", "一般", "General"), ("serious", "较大", "Serious"), ("major", "重大", "Major")
+    ),
+    "hazard_source": _entries(
+        ("patrol", "巡线", "Patrol"),
+        ("delivery_check", "随瓶安检", "Check at delivery"),
+        ("leak", "疑似泄漏", "Suspected leak"),
+        ("in_home_check", "入户安检", "In-home check"),
+        ("public_report", "群众举报", "Report by the public"),
+        ("office", "单位自查", "Own inspection"),
+    ),
+    "unreachable_reason": _entries(
+        ("snow", "积雪覆盖", "Covered by snow"),
+        ("frozen_cover", "井盖冻结", "Cover frozen"),
+        ("fence", "围挡", "Fenced off"),
+        ("other", "其他", "Other"),
+    ),
+    "check_point_item": _entries(
+        ("leak_sign", "泄漏迹象", "Sign of a leak"),
+        ("encroachment", "占压", "Building over the pipe"),
+        ("third_party_works", "第三方施工", "Third-party works"),
+        ("subsidence", "塌陷冻胀", "Subsidence or frost heave"),
+        ("marker_post", "标志桩", "Marker post"),
+        ("chamber_flooded", "井盖积水", "Chamber cover or water"),
+        ("regulator_iced", "调压箱结冰", "Regulator box iced"),
+        ("pressures", "进出口压力", "Inlet and outlet pressure"),
+    ),
+    "machinery": _entries(
+        ("excavator", "挖掘机", "Excavator", "front_loader"),
+        ("drill", "定向钻", "Directional drill", "hardware"),
+        ("breaker", "破碎锤", "Breaker", "gavel"),
+        ("piling", "打桩机", "Piling rig", "vertical_align_bottom"),
+        ("crane", "吊车", "Crane", "precision_manufacturing"),
+        ("by_hand", "人工开挖", "Digging by hand", "agriculture"),
+        ("other", "其他", "Other", "more_horiz"),
+    ),
+    "works_progress": _entries(
+        ("planned", "未开工", "Not begun"),
+        ("digging", "开挖中", "Digging"),
+        ("pipe_exposed", "管道外露", "Pipe exposed"),
+        ("backfilling", "回填中", "Backfilling"),
+        ("finished", "已完工", "Finished"),
+    ),
+    "leak_action": _entries(
+        ("evacuated", "已撤离", "People sent away"),
+        ("cordoned", "已设警戒", "Cordoned off"),
+        ("called", "已报抢险", "Emergency line called"),
+        ("valve_closed", "已关阀", "Valve closed"),
+        ("watching", "现场看守", "Watching the place"),
+        ("below_limit", "复测低于限值", "Re-test below the limit"),
+    ),
+    "delivery_check_item": _DELIVERY_CHECK,
+    "receiver_relation": _entries(
+        ("self", "本人", "The account holder"),
+        ("spouse", "配偶", "Spouse"),
+        ("family", "家人", "Family"),
+        ("employee", "员工", "Employee"),
+        ("neighbour", "邻居", "Neighbour"),
+        ("other", "其他", "Other"),
+    ),
+    "payment_method": _entries(
+        ("cash", "现金", "Cash"),
+        ("wechat", "微信", "WeChat"),
+        ("alipay", "支付宝", "Alipay"),
+        ("bank", "转账", "Transfer"),
+        ("prepaid", "预付", "Prepaid"),
+        ("account", "记账", "On account"),
+    ),
+    "returned_cylinder_fault": _entries(
+        ("not_owned", "非本企业", "Not the company's"),
+        ("tag_damaged", "标签损坏", "Tag damaged"),
+        ("ownership_replaced", "产权置换", "Ownership replaced"),
+    ),
+    "customer_category": _entries(
+        ("residential", "居民", "Residential"),
+        ("catering", "餐饮", "Restaurant"),
+        ("commercial", "工商", "Commercial or industrial"),
+        ("institution", "机关学校", "Institution or school"),
+    ),
+    "facility_kind": _entries(
+        ("valve", "阀门", "Valve"),
+        ("valve_chamber", "阀门井", "Valve chamber"),
+        ("regulator_box", "调压箱", "Regulator box"),
+        ("regulator_cabinet", "调压柜", "Regulator cabinet"),
+        ("regulating_station", "调压站", "Regulating station"),
+        ("marker_post", "标志桩", "Marker post"),
+    ),
+    "visit_outcome": _entries(
+        ("entered", "已入户", "Entered"),
+        ("not_home", "到访不遇", "Nobody at home"),
+        ("refused", "拒检", "Check refused"),
+        ("vacant", "空置", "Vacant"),
+        ("rescheduled", "预约改期", "Rescheduled"),
+    ),
+}
+
+# Figures that the company confirms; the telephone is that of the invented demonstration company's emergency line.
+LEAK_ALARM_PPM = 500.0
+LEAK_EMERGENCY_PPM = 10_000.0
+CUSTOMER_REQUIRED_FIELDS = ("code", "name", "category", "phone", "address", "identity_number")

@@ -1,0 +1,207 @@
+"""The company's lists and limits: what is in force, and how a change reaches every phone."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import msgspec
+from sqlalchemy import column, func, select, table
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import audit
+from backend.errors import MissingError, NotAllowedError, UnusableError
+from backend.intake import service as intake
+from backend.reference.defaults import CUSTOMER_REQUIRED_FIELDS, LEAK_ALARM_PPM, LEAK_EMERGENCY_PPM, LISTS
+from backend.reference.models import ChoiceListVersion, NumberSeries, SettingsVersion
+from backend.reference.schemas import ListOut, SettingsFields, SettingsOut
+from backend.scope import Caller
+from sync.documents.envelope import BackendDocument
+from sync.documents.reference import ChoiceList, CompanySettings, ListEntry, reference_id
+
+_organisations = table("organisations", column("id"), column("kind"), column("name"), column("path"))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An organisation and the company above it (itself, where it is one)."""
+
+    organisation_id: str
+    name: str
+    path: str
+    company_id: str
+
+
+async def find_place(
+    session: AsyncSession, organisation_id: str, *, caller: Caller | None = None, right: str = ""
+) -> Place:
+    """Raises `MissingError` for an unknown organisation, `NotAllowedError` where the caller's `right` does not reach it."""
+    own, above = _organisations.alias("own"), _organisations.alias("above")
+    found = (
+        await session.execute(
+            select(own.c.id, own.c.name, own.c.path, above.c.id)
+            .outerjoin(above, (above.c.kind == "company") & own.c.path.startswith(above.c.path))
+            .where(own.c.id == organisation_id)
+        )
+    ).first()
+    if found is None:
+        raise MissingError(
+            "organisation.unknown", "没有这个单位。", "There is no such organisation.", id=organisation_id
+        )
+    if caller is not None and not caller.holds(right, found[2]):
+        raise NotAllowedError("right.missing", "您没有这个单位的权限。", "You may not do this there.", right=right)
+    return Place(found[0], found[1], found[2], found[3] or found[0])
+
+
+async def next_number(session: AsyncSession, company_id: str, kind: str, day: date) -> int:
+    """Counts from 1 each day for each company; those that ask at once wait for each other."""
+    row = insert(NumberSeries).values(organisation_id=company_id, kind=kind, day=day, last=1)
+    counted = row.on_conflict_do_update(
+        index_elements=["organisation_id", "kind", "day"], set_={"last": NumberSeries.last + 1}
+    )
+    number = await session.scalar(counted.returning(NumberSeries.last))
+    assert number is not None
+    return int(number)
+
+
+async def list_lists(session: AsyncSession, company_id: str) -> list[ListOut]:
+    """Every list in force: the company's newest version, else the one that companies start with."""
+    rows = await session.scalars(
+        select(ChoiceListVersion)
+        .where(ChoiceListVersion.organisation_id == company_id)
+        .distinct(ChoiceListVersion.name)
+        .order_by(ChoiceListVersion.name, ChoiceListVersion.version.desc())
+    )
+    own = {row.name: ListOut(row.name, row.version, _entries(row.entries), row.changed_at) for row in rows}
+    start = {name: ListOut(name, 0, entries) for name, entries in LISTS.items()}
+    return sorted((start | own).values(), key=lambda found: found.name)
+
+
+async def find_list(session: AsyncSession, company_id: str, name: str) -> ListOut:
+    for found in await list_lists(session, company_id):
+        if found.name == name:
+            return found
+    raise MissingError("list.unknown", f"没有这个选项表：{name}。", f"There is no list {name}.", name=name)
+
+
+async def words(session: AsyncSession, company_id: str, name: str) -> dict[str, ListEntry]:
+    return {entry.code: entry for entry in (await find_list(session, company_id, name)).entries}
+
+
+async def change_list(
+    session: AsyncSession, caller: Caller, company_id: str, name: str, entries: Sequence[ListEntry]
+) -> ListOut:
+    """A further version, posted to all of the company's units."""
+    place = await find_place(session, company_id, caller=caller, right="accounts.manage")
+    codes = [entry.code for entry in entries]
+    if len(set(codes)) != len(codes):
+        raise UnusableError("list.duplicate_code", "选项代码重复。", "A code stands twice in the list.")
+    before = await find_list(session, place.company_id, name)
+    session.add(
+        ChoiceListVersion(
+            organisation_id=place.company_id,
+            name=name,
+            version=before.version + 1,
+            entries=msgspec.to_builtins(list(entries)),
+            changed_at=datetime.now(UTC),
+            changed_by=caller.staff_id,
+        )
+    )
+    await session.flush()
+    await audit.record(
+        session, caller, "list.changed", "reference.list", name, {"version": before.version + 1, "codes": codes}
+    )
+    after = await find_list(session, place.company_id, name)
+    await _post_to_units(session, place.company_id, [_list_document(after)])
+    return after
+
+
+async def find_settings(session: AsyncSession, company_id: str) -> SettingsOut:
+    row = await session.scalar(
+        select(SettingsVersion)
+        .where(SettingsVersion.organisation_id == company_id)
+        .order_by(SettingsVersion.version.desc())
+        .limit(1)
+    )
+    if row is not None:
+        return SettingsOut(row.version, msgspec.convert(row.fields, SettingsFields), row.changed_at)
+    name = await session.scalar(select(_organisations.c.name).where(_organisations.c.id == company_id))
+    start = SettingsFields(
+        company_name=name or "",
+        emergency_phone="",
+        leak_alarm_ppm=LEAK_ALARM_PPM,
+        leak_emergency_ppm=LEAK_EMERGENCY_PPM,
+        customer_required_fields=CUSTOMER_REQUIRED_FIELDS,
+    )
+    return SettingsOut(0, start)
+
+
+async def change_settings(
+    session: AsyncSession, caller: Caller, company_id: str, fields: SettingsFields
+) -> SettingsOut:
+    place = await find_place(session, company_id, caller=caller, right="accounts.manage")
+    if fields.leak_emergency_ppm <= fields.leak_alarm_ppm:
+        raise UnusableError(
+            "settings.limits", "紧急限值应大于报警限值。", "The emergency limit must be above the alarm limit."
+        )
+    before = await find_settings(session, place.company_id)
+    session.add(
+        SettingsVersion(
+            organisation_id=place.company_id,
+            version=before.version + 1,
+            fields=msgspec.to_builtins(fields),
+            changed_at=datetime.now(UTC),
+            changed_by=caller.staff_id,
+        )
+    )
+    await session.flush()
+    await audit.record(
+        session, caller, "settings.changed", "reference.settings", place.company_id, {"version": before.version + 1}
+    )
+    after = await find_settings(session, place.company_id)
+    await _post_to_units(session, place.company_id, [_settings_document(after)])
+    return after
+
+
+async def post_reference(session: AsyncSession, company_id: str) -> None:
+    """Posts lists and limits to every unit of the company; what a unit has already is not written again."""
+    documents: list[BackendDocument] = [_list_document(found) for found in await list_lists(session, company_id)]
+    documents.append(_settings_document(await find_settings(session, company_id)))
+    await _post_to_units(session, company_id, documents)
+
+
+async def _post_to_units(session: AsyncSession, company_id: str, documents: Sequence[BackendDocument]) -> None:
+    for unit_id in await list_units(session, company_id):
+        for document in documents:
+            await intake.post(session, unit_id=unit_id, document=document)
+
+
+async def list_units(session: AsyncSession, company_id: str) -> list[str]:
+    path = select(_organisations.c.path).where(_organisations.c.id == company_id).scalar_subquery()
+    rows = await session.scalars(
+        select(_organisations.c.id)
+        .where(_organisations.c.kind == "unit", func.starts_with(_organisations.c.path, path))
+        .order_by(_organisations.c.id)
+    )
+    return list(rows)
+
+
+def _list_document(found: ListOut) -> ChoiceList:
+    return ChoiceList(
+        id=reference_id("reference.list", found.name), name=found.name, version=found.version, entries=found.entries
+    )
+
+
+def _settings_document(found: SettingsOut) -> CompanySettings:
+    return CompanySettings(
+        id=reference_id("reference.settings", "company"),
+        version=found.version,
+        company_name=found.fields.company_name,
+        emergency_phone=found.fields.emergency_phone,
+        leak_alarm_ppm=found.fields.leak_alarm_ppm,
+        leak_emergency_ppm=found.fields.leak_emergency_ppm,
+        customer_required_fields=found.fields.customer_required_fields,
+        gas_unit=found.fields.gas_unit,
+    )
+
+
+def _entries(rows: list[object]) -> tuple[ListEntry, ...]:
+    return msgspec.convert(rows, tuple[ListEntry, ...])
