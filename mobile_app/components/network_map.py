@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import flet as ft
+import flet.canvas as cv
 import flet_map as fm
 import msgspec
 
@@ -61,7 +62,7 @@ def network_map(
         interaction_configuration=fm.InteractionConfiguration(flags=flags),
         min_zoom=10,
         max_zoom=20,
-        **_camera(drawing, on_here=on_here),
+        **_camera(drawing, on_here=on_here, still=still),
         layers=_layers(ui, drawing, on_point),
     )
 
@@ -75,7 +76,7 @@ def _moves() -> fm.InteractionFlag:
     )  # fmt: skip
 
 
-def _camera(drawing: Drawing, *, on_here: bool) -> dict[str, object]:
+def _camera(drawing: Drawing, *, on_here: bool, still: bool) -> dict[str, object]:
     if on_here and drawing.here:
         return {"initial_center": fm.MapLatitudeLongitude(drawing.here.lat, drawing.here.lon), "initial_zoom": 17.0}
     points = drawing.around()
@@ -88,7 +89,7 @@ def _camera(drawing: Drawing, *, on_here: bool) -> dict[str, object]:
         fm.MapLatitudeLongitude(min(lats) - margin, min(lons) - margin),
         fm.MapLatitudeLongitude(max(lats) + margin, max(lons) + margin),
     )
-    return {"initial_camera_fit": fm.CameraFit(bounds=bounds, padding=28, max_zoom=18.0)}
+    return {"initial_camera_fit": fm.CameraFit(bounds=bounds, padding=10 if still else 36, max_zoom=18.0)}
 
 
 def _layers(ui: Ui, drawing: Drawing, on_point: Tap | None) -> list[fm.MapLayer]:
@@ -135,10 +136,7 @@ def _pipe(ui: Ui, pipe: Pipe) -> fm.PolylineMarker:
 def _facility(facility: Facility) -> fm.Marker:
     content: ft.Control
     if facility.kind == "valve":
-        content = ft.Container(
-            icon(ft.Icons.HOURGLASS_EMPTY_ROUNDED, size=18, colour=MARK_EDGE), rotate=ft.Rotate(1.5708),
-            bgcolor="#FFFFFF", border_radius=11, border=ft.Border.all(2, MARK_EDGE), alignment=ft.Alignment.CENTER,
-        )  # fmt: skip
+        content = _bow_tie()
     else:
         content = ft.Container(
             text("R", size=14, bold=True, colour=MARK_EDGE), bgcolor="#FFFFFF", border_radius=4,
@@ -147,6 +145,20 @@ def _facility(facility: Facility) -> fm.Marker:
     return fm.Marker(
         content=content, coordinates=fm.MapLatitudeLongitude(facility.lat, facility.lon), width=26, height=26
     )
+
+
+def _bow_tie() -> cv.Canvas:
+    """The drawing office's sign for a valve."""
+    shape = [
+        cv.Path.MoveTo(2, 5),
+        cv.Path.LineTo(24, 21),
+        cv.Path.LineTo(24, 5),
+        cv.Path.LineTo(2, 21),
+        cv.Path.Close(),
+    ]
+    fill = cv.Path(list(shape), paint=ft.Paint(color="#FFFFFF", style=ft.PaintingStyle.FILL))
+    edge = cv.Path(list(shape), paint=ft.Paint(color=MARK_EDGE, style=ft.PaintingStyle.STROKE, stroke_width=2.5))
+    return cv.Canvas([fill, edge], width=26, height=26)
 
 
 def _point(point: PointMark, on_point: Tap | None) -> fm.Marker:
