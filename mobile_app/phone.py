@@ -1,0 +1,421 @@
+"""One phone: who works with it, what it knows, and what was recorded on it. All of it works without a network.
+
+A record is on the disk when `record` returns. Nothing here talks to the server but signing in and out; sending is
+`mobile_app.syncing`. Files are read and written in threads, so that a screen never waits for them.
+"""
+
+import asyncio
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from device_bridge.models import Fix
+from mobile_app.clock import Clock, monotonic
+from mobile_app.errors import FieldError, NotReady, SignInError
+from mobile_app.photo_drafts import PhotoDraft, drop_photo_draft, keep_photos
+from mobile_app.reference import Reference
+from mobile_app.session import Profile, Session
+from mobile_app.stores import Stores
+from mobile_app.tasks import Task, Tasks
+from sync.documents import FieldRecord, decode_record
+from sync.documents.envelope import Moment, Position, Record, new_id
+from sync.documents.forms import form_of
+from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.rules.geometry import Nearest
+from sync.store.records import Draft, RecordLine, RecordState, RecordStore
+
+APP_VERSION = "0.1.0"
+# An older position is not where the worker stands.
+POSITION_FRESH_S = 60.0
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """What only this phone holds: gone if its data were wiped now."""
+
+    records: int
+    photos: int
+    drafts: int
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.records or self.photos or self.drafts)
+
+
+class Phone:
+    """Open with `await Phone.open(...)`; `close` when done."""
+
+    def __init__(self, data_dir: Path, session: Session, clock: Clock) -> None:
+        self.data_dir = data_dir
+        self.session = session
+        self.clock = clock
+        self._stores: Stores | None = None
+        self._reference: Reference | None = None
+        self._fix: tuple[Fix, float] | None = None
+        self._tasks: Tasks | None = None
+        self._listeners: dict[object, Callable[[], None]] = {}
+
+    @classmethod
+    async def open(cls, data_dir: Path, server_url: str, *, name: str = "", app_version: str = APP_VERSION) -> "Phone":
+        """The phone whose data lie in `data_dir`; nobody is signed in yet."""
+        clock = await asyncio.to_thread(Clock, data_dir / "clock.json")
+        session = Session(
+            data_dir,
+            server_url,
+            name=name or platform.node() or "phone",
+            platform=platform.system().lower(),
+            app_version=app_version,
+        )
+        return cls(data_dir, session, clock)
+
+    async def close(self) -> None:
+        await self.session.close()
+        if self._stores is not None:
+            await asyncio.to_thread(self._stores.close)
+        self._stores = self._reference = self._tasks = None
+
+    # Who
+
+    @property
+    def profile(self) -> Profile:
+        """Of who is signed in. Raises SignInError when nobody is."""
+        if self.session.profile is None:
+            raise SignInError("sign_in.needed", "请先登录", "Sign in first")
+        return self.session.profile
+
+    @property
+    def signed_in(self) -> bool:
+        return self.session.profile is not None
+
+    @property
+    def device_id(self) -> str:
+        return self.profile.device_id
+
+    async def sign_in(self, staff_number: str, password: str) -> Profile:
+        """Needs the network the first time only. Raises SignInError, ServerError."""
+        profile = await self.session.sign_in(staff_number, password)
+        if self._stores is not None:
+            await asyncio.to_thread(self._stores.close)
+        if self.session.server_time is not None:
+            self.clock.take_server(self.session.server_time)
+        self._stores = Stores(self.data_dir / "stores" / profile.staff.staff_id, profile.staff.staff_id)
+        self._reference = Reference(self._stores)
+        self._tasks = Tasks(self._stores)
+        await self._in_thread(self.record_store)
+        return profile
+
+    async def sign_out(self) -> None:
+        """All that was recorded stays on the phone and is sent after the next sign-in."""
+        await self.session.sign_out()
+        if self._stores is not None:
+            await asyncio.to_thread(self._stores.close)
+        self._stores = self._reference = self._tasks = None
+
+    async def what_would_be_lost(self) -> Loss:
+        return await self._in_thread(self._loss)
+
+    # What the office has sent
+
+    async def tasks(self) -> list[Task]:
+        """The office's tasks, believed by its signature: open ones first, then by when they are due."""
+        tasks, keys = self._tasks, self.profile.signing_keys
+        return await self._in_thread(lambda: tasks.all(keys)) if tasks else []
+
+    async def task(self, task_id: str) -> Task | None:
+        return next((found for found in await self.tasks() if found.task.id == task_id), None)
+
+    async def settings(self) -> CompanySettings:
+        """The company's limits. Raises NotReady before the first sync."""
+        found = await self._in_thread(self.reference.settings)
+        if found is None:
+            raise _not_ready("公司设置", "the company's settings")
+        return found
+
+    async def lists(self, name: str) -> ChoiceList:
+        """A list to choose from. Raises NotReady before the first sync."""
+        found = await self._in_thread(lambda: self.reference.choices(name))
+        if found is None:
+            raise _not_ready(f"选项表“{name}”", f"the list “{name}”")
+        return found
+
+    async def pipes(self, ids: Iterable[str] | None = None) -> dict[str, Pipe]:
+        """By pipe id, those that are on this phone."""
+        return await self._in_thread(lambda: self.reference.pipes(ids))
+
+    async def facilities(self) -> list[Facility]:
+        return await self._in_thread(self.reference.facilities)
+
+    async def cylinder(self, code_or_uid: str) -> Cylinder | None:
+        return await self._in_thread(lambda: self.reference.cylinder(code_or_uid))
+
+    async def nearest_pipe(self, position: Position) -> Nearest | None:
+        return await self._in_thread(lambda: self.reference.nearest_pipe(position.lon, position.lat))
+
+    # Where and when
+
+    def take_fix(self, fix: Fix) -> None:
+        """The latest position: records carry it, and its satellite time sets the trusted clock."""
+        self._fix = (fix, monotonic())
+        if fix.time_utc is not None:
+            self.clock.take_gnss(fix.time_utc, mocked=fix.mocked)
+
+    def position(self) -> Position | None:
+        """Where the phone is, if it knows from the last minute."""
+        if self._fix is None or monotonic() - self._fix[1] > POSITION_FRESH_S:
+            return None
+        return position_of(self._fix[0])
+
+    def today(self) -> date:
+        return self.clock.today()
+
+    # What was recorded
+
+    async def record(
+        self,
+        kind: type[R],
+        *,
+        photos: Sequence[PhotoDraft] = (),
+        task_id: str = "",
+        position: Position | None = None,
+        record_id: str = "",
+        recorded: Moment | None = None,
+        unit_id: str = "",
+        draft: str = "",
+        **fields: Any,
+    ) -> R:
+        """Completes the record with its envelope and keeps it, its photos first; on the disk when it returns.
+
+        Without `position` the latest known one is taken. `draft` is dropped with the saving. Raises FieldError.
+        """
+        doc_id = record_id or new_id(str(kind.__struct_config__.tag))
+        envelope: dict[str, Any] = {
+            "id": doc_id,
+            "schema_version": kind.current_schema,
+            "recorded": recorded or self.clock.now(),
+            "staff_id": self.profile.staff.staff_id,
+            "unit_id": unit_id or await self._unit_of(task_id),
+            "device_id": self.device_id,
+            "position": position or self.position(),
+            "task_id": task_id,
+            "photos": tuple(photo.id for photo in photos),
+        }
+        record = await self._in_thread(lambda: self._keep(kind, envelope | fields, tuple(photos), draft))
+        self._tell()
+        return record
+
+    async def read(self, record_id: str) -> FieldRecord | None:
+        """A record kept on this phone."""
+        return await self._in_thread(lambda: self._read(record_id))
+
+    async def recorded(self, kind: type[R]) -> list[R]:
+        """All records of one kind that are on this phone, the oldest first."""
+        return await self._in_thread(lambda: self._recorded(kind))
+
+    async def records(
+        self,
+        *,
+        states: Sequence[RecordState] | None = None,
+        tags: Sequence[str] | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> list[RecordLine]:
+        """What became of each record, the latest first."""
+
+        def read() -> list[RecordLine]:
+            lines = [
+                line
+                for store in self.stores.all_own("user")
+                for line in store.records(states=states, tags=tags, limit=limit, before=before)
+            ]
+            return sorted(lines, key=lambda line: line.number, reverse=True)[:limit]
+
+        return await self._in_thread(read)
+
+    async def counts(self) -> dict[str, int]:
+        """Records by state."""
+        return await self._in_thread(lambda: _counts(self.stores.all_own("user")))
+
+    async def photo_counts(self) -> dict[str, int]:
+        return await self._in_thread(lambda: _counts(self.stores.all_own("media")))
+
+    async def retry(self, record_ids: Sequence[str]) -> None:
+        """Sends records once more that the hub would not take."""
+
+        def again() -> None:
+            for store in (*self.stores.all_own("user"), *self.stores.all_own("media")):
+                store.retry(record_ids)
+
+        await self._in_thread(again)
+        self._tell()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener` after each record and each news of one; returns the way to stop it."""
+        token = object()
+        self._listeners[token] = listener
+        return lambda: self._listeners.pop(token, None) and None
+
+    # Unfinished work, kept across a kill
+
+    async def save_draft(self, key: str, body: bytes) -> None:
+        await self._in_thread(lambda: self.record_store().save_draft(key, body))
+
+    async def draft(self, key: str) -> Draft | None:
+        def read() -> Draft | None:
+            found = (store.draft(key) for store in self.stores.all_own("user"))
+            return max((d for d in found if d), key=lambda d: d.changed_at, default=None)
+
+        return await self._in_thread(read)
+
+    async def drafts(self) -> list[Draft]:
+        return await self._in_thread(lambda: [d for store in self.stores.all_own("user") for d in store.drafts()])
+
+    async def drop_draft(self, key: str) -> None:
+        await self._in_thread(lambda: self._drop_draft(key))
+
+    # For the parts of the app (called in threads)
+
+    @property
+    def stores(self) -> Stores:
+        if self._stores is None:
+            raise SignInError("sign_in.needed", "请先登录", "Sign in first")
+        return self._stores
+
+    @property
+    def reference(self) -> Reference:
+        if self._reference is None:
+            raise SignInError("sign_in.needed", "请先登录", "Sign in first")
+        return self._reference
+
+    def record_store(self) -> RecordStore:
+        """This quarter's file of records."""
+        return self.stores.own("user", self._quarter())
+
+    def photo_store(self) -> RecordStore:
+        return self.stores.own("media", self._quarter())
+
+    def tell(self) -> None:
+        """Something about the records has changed (a receipt came)."""
+        self._tell()
+
+    # Inside
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners.values()):
+            listener()
+
+    def _quarter(self) -> str:
+        now = self.clock.now()
+        named = self.profile.databases.user
+        return self.stores.current_quarter(now.at, trusted=now.clock != "unset", named_by_server=named)
+
+    async def _unit_of(self, task_id: str) -> str:
+        if task_id:
+            found = await self.task(task_id)
+            if found is not None:
+                return found.task.unit_id
+        units = self.profile.units
+        if not units:
+            raise _not_ready("所属班组", "the unit you belong to")
+        return units[0].unit_id
+
+    def _keep(self, kind: type[R], fields: dict[str, Any], photos: tuple[PhotoDraft, ...], draft: str) -> R:
+        made: list[R] = []
+
+        def make(number: int) -> R:
+            made.append(checked(kind(**fields, record_number=number)))
+            return made[-1]
+
+        make(1)  # a field out of bounds is found before any photo is kept
+        store = self.record_store()
+        keep_photos(self.photo_store(), photos, record_id=fields["id"], envelope=fields)
+        store.append(make, draft=draft)
+        if draft:
+            self._drop_draft(draft)
+        for photo in photos:
+            drop_photo_draft(self.stores.all_own("user"), photo.id)
+        return made[-1]
+
+    def _read(self, record_id: str) -> FieldRecord | None:
+        for store in (*self.stores.all_own("user"), *self.stores.all_own("media")):
+            document = store.get(record_id)
+            if document is not None:
+                return decode_record(document.id, document.body)
+        return None
+
+    def _recorded(self, kind: type[R]) -> list[R]:
+        tag = str(kind.__struct_config__.tag)
+        found = [
+            decode_record(document.id, document.body)
+            for store in self.stores.all_own("user")
+            for document in store.list(start=f"{tag}:", end=f"{tag}:\uffff")
+        ]
+        return sorted((r for r in found if isinstance(r, kind)), key=lambda record: record.record_number)
+
+    def _drop_draft(self, key: str) -> None:
+        for store in self.stores.all_own("user"):
+            if store.draft(key) is not None:
+                store.drop_draft(key)
+
+    def _loss(self) -> Loss:
+        waiting = [
+            sum(n for state, n in _counts(self.stores.all_own(kind)).items() if state not in {"accepted", "waiting"})
+            for kind in ("user", "media")
+        ]
+        return Loss(waiting[0], waiting[1], sum(len(store.drafts()) for store in self.stores.all_own("user")))
+
+
+def position_of(fix: Fix) -> Position:
+    return Position(
+        lon=fix.lon,
+        lat=fix.lat,
+        accuracy_m=min(fix.accuracy_m, 100_000.0),
+        source="gnss" if fix.source == "gnss" else "network",
+        mocked=fix.mocked,
+        datum="WGS-84",
+    )
+
+
+def checked(record: R) -> R:
+    """The record as it will be read; raises FieldError, which names the field by its label."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(record), type(record))
+    except msgspec.ValidationError as error:
+        where = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else ""
+        name = where.partition(".")[0].partition("[")[0]
+        field = next((f for f in form_of(type(record)) if f.name == name), None)
+        raise FieldError(
+            "field.invalid",
+            f"“{field.zh if field else name or '内容'}”没填或填得不对",
+            f"“{field.en if field else name or 'content'}” is missing or not valid",
+            action_zh="请检查这一项",
+            action_en="check this field",
+            field=name,
+            why=str(error),
+        ) from error
+
+
+def _counts(stores: Sequence[RecordStore]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for store in stores:
+        for state, number in store.counts().items():
+            total[state] = total.get(state, 0) + number
+    return total
+
+
+def _not_ready(zh: str, en: str) -> NotReady:
+    return NotReady(
+        "reference.not_here",
+        f"手机里还没有{zh}",
+        f"The phone does not have {en} yet",
+        action_zh="联网同步一次",
+        action_en="sync once with a network",
+    )

@@ -1,0 +1,90 @@
+"""The office's data on this phone, read from the units' files: lists, limits, pipes, facilities, cylinders.
+
+Each kind is decoded once and again only when a file has changed.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TypeVar, cast
+
+import msgspec
+
+from mobile_app.stores import Stores
+from sync.documents import BackendWritten, decode_backend
+from sync.documents.envelope import BackendDocument
+from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.rules.geometry import Nearest, nearest_pipe
+from sync.store.store import Store
+
+D = TypeVar("D", bound=BackendDocument)
+# Farther from every pipe, a finding is not linked to one.
+NEAREST_PIPE_WITHIN_M = 50.0
+
+
+class Reference:
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._lock = threading.Lock()
+        self._kinds: dict[str, tuple[tuple[tuple[str, int], ...], list[BackendWritten]]] = {}
+        self._cylinders: tuple[list[Cylinder], dict[str, Cylinder]] = ([], {})
+
+    def settings(self) -> CompanySettings | None:
+        return max(self._of(CompanySettings), key=lambda found: found.version, default=None)
+
+    def choices(self, name: str) -> ChoiceList | None:
+        lists = [found for found in self._of(ChoiceList) if found.name == name]
+        return max(lists, key=lambda found: found.version, default=None)
+
+    def pipes(self, ids: Iterable[str] | None = None) -> dict[str, Pipe]:
+        """By pipe id; all of them without `ids`."""
+        known = {key_of(pipe.id): pipe for pipe in self._of(Pipe)}
+        if ids is None:
+            return known
+        return {key: known[key] for key in map(key_of, ids) if key in known}
+
+    def facilities(self) -> list[Facility]:
+        return list(self._of(Facility))
+
+    def cylinder(self, code_or_uid: str) -> Cylinder | None:
+        wanted = code_or_uid.strip().upper()
+        return self._cylinder_index().get(wanted) if wanted else None
+
+    def nearest_pipe(self, lon: float, lat: float) -> Nearest | None:
+        lines = {pipe_id: pipe.line for pipe_id, pipe in self.pipes().items()}
+        return nearest_pipe(lines, lon, lat, within_m=NEAREST_PIPE_WITHIN_M)
+
+    def _cylinder_index(self) -> dict[str, Cylinder]:
+        cylinders = self._of(Cylinder)
+        with self._lock:
+            if self._cylinders[0] is not cylinders:
+                index = {c.tag_uid.upper(): c for c in cylinders if c.tag_uid}
+                # A code wins over another cylinder's tag.
+                index |= {c.code.upper(): c for c in cylinders}
+                self._cylinders = (cylinders, index)
+            return self._cylinders[1]
+
+    def _of(self, kind: type[D]) -> list[D]:
+        tag = str(kind.__struct_config__.tag)
+        with self._lock:
+            stores = self._stores.units()
+            state = tuple((str(store.path), store.update_seq) for store in stores)
+            kept = self._kinds.get(tag)
+            if kept is None or kept[0] != state:
+                kept = (state, [document for store in stores for document in _read(store, tag)])
+                self._kinds[tag] = kept
+            return cast("list[D]", kept[1])
+
+
+def key_of(doc_id: str) -> str:
+    """What a reference document's `_id` names, without its type."""
+    return doc_id.rpartition(":")[2]
+
+
+def _read(store: Store, tag: str) -> Sequence[BackendWritten]:
+    found = []
+    for document in store.list(start=f"{tag}:", end=f"{tag}:\uffff"):
+        try:
+            found.append(decode_backend(document.id, document.body))
+        except msgspec.MsgspecError:
+            continue  # a newer server's shape: the rest stays of use
+    return found
