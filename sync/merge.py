@@ -67,9 +67,10 @@ def grow(tree: Mapping[str, Node], path: Sequence[str], *, deleted: bool, body: 
             newest = age == 0
             grown[rev] = Node(parent, deleted and newest, body if newest else 0)
             continue
-        if known.parent is not None or parent is None:
+        if known.parent is None:
+            grown[rev] = Node(parent, known.deleted, known.body)
+        elif known.parent != parent:
             break
-        grown[rev] = Node(parent, known.deleted, known.body)
     return grown
 
 

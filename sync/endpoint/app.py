@@ -26,7 +26,7 @@ from sync.endpoint.messages import (
     refusal,
     send_response,
 )
-from sync.errors import BadRequest, Forbidden, NotFound, SyncError, Unauthorized
+from sync.errors import BadRequest, Forbidden, NotFound, StoreError, SyncError, Unauthorized
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ def hub_app(hub: Hub, prefix: str = "/sync") -> Callable[[Scope, Receive, Send],
         except Disconnected:
             return
         except SyncError as error:
+            if isinstance(error, StoreError):
+                _log.exception("the database file could not be used: %s", scope["path"])
             response = refusal(error)
         except msgspec.MsgspecError as error:
             response = refusal(BadRequest(f"invalid UTF-8 JSON: {error}"))
@@ -64,7 +66,7 @@ def hub_app(hub: Hub, prefix: str = "/sync") -> Callable[[Scope, Receive, Send],
 async def _answer(hub: Hub, request: Request, receive: Receive) -> Response:
     try:
         request.principal = hub.gate.principal(request.headers)
-        _admit(hub, request)
+        await asyncio.to_thread(_admit, hub, request)  # it may open a database
     except SyncError:
         # The body is read before it is refused, so that the peer hears the reason.
         await read_body(receive, request.headers, hub.limits.request_bytes)

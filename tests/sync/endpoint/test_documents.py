@@ -1,0 +1,103 @@
+import pytest
+
+from sync.store.models import Attachment
+
+LI = "/user_li_2026q4"
+
+
+class TestDocument:
+    def test_a_deleted_document_and_a_missing_one_have_different_reasons(self, hub, li):
+        store = hub.store("user_li_2026q4")
+        store.put("a", b"{}", rev=store.put("a", b'{"k":1}'), deleted=True)
+        assert li("GET", LI + "/a").json() == {"error": "not_found", "reason": "deleted"}
+        assert li("GET", LI + "/b").json() == {"error": "not_found", "reason": "missing"}
+
+    def test_a_reader_who_has_it_is_not_sent_it_again(self, li):
+        rev = li("PUT", LI + "/a", json={}).json()["rev"]
+        assert li("GET", LI + "/a", headers={"If-None-Match": f'"{rev}"'}).status_code == 304
+
+    def test_head_tells_the_revision_without_the_document(self, li):
+        rev = li("PUT", LI + "/a", json={}).json()["rev"]
+        answer = li("HEAD", LI + "/a")
+        assert (answer.headers["etag"], answer.content) == (f'"{rev}"', b"")
+
+    def test_names_in_chinese_with_slashes_and_quotes_come_back(self, li):
+        body = {"_id": '巡线/1"a', "备注": "井盖冻结"}
+        assert li("POST", LI, json=body).status_code == 201
+        answer = li("GET", LI + "/%E5%B7%A1%E7%BA%BF%2F1%22a").json()
+        assert (answer["_id"], answer["备注"]) == (body["_id"], "井盖冻结")
+
+    def test_the_past_and_the_conflicts_are_told_when_asked(self, li):
+        docs = [
+            {"_id": "c", "_rev": "2-bb", "_revisions": {"start": 2, "ids": ["bb", "aa"]}},
+            {"_id": "c", "_rev": "2-cc", "_revisions": {"start": 2, "ids": ["cc", "aa"]}},
+            {"_id": "c", "_rev": "3-dd", "_revisions": {"start": 3, "ids": ["dd", "xx", "aa"]}, "_deleted": True},
+        ]
+        li("POST", LI + "/_bulk_docs", json={"docs": docs, "new_edits": False})
+        told = li("GET", LI + "/c?meta=true").json()
+        assert (told["_rev"], told["_conflicts"], told["_deleted_conflicts"]) == ("2-cc", ["2-bb"], ["3-dd"])
+        assert told["_revs_info"] == [
+            {"rev": "2-cc", "status": "available"},
+            {"rev": "1-aa", "status": "missing"},
+        ]
+
+    @pytest.mark.parametrize(
+        ("query", "ids"),
+        [
+            ("", ["a", "b", "c"]),
+            ('startkey="b"', ["b", "c"]),
+            ('startkey="a"&endkey="c"&inclusive_end=false', ["a", "b"]),
+            ("descending=true&limit=2", ["c", "b"]),
+            ('descending=true&startkey="b"', ["b", "a"]),
+            ('key="b"', ["b"]),
+            ("skip=1&limit=1", ["b"]),
+        ],
+    )
+    def test_documents_are_listed_by_id(self, li, query, ids):
+        for doc_id in "cab":
+            li("PUT", f"{LI}/{doc_id}", json={})
+        assert [row["id"] for row in li("GET", f"{LI}/_all_docs?{query}").json()["rows"]] == ids
+
+
+class TestAttachment:
+    photo = bytes(range(256)) * 20
+
+    def test_a_photo_comes_back_byte_for_byte_whole_and_in_part(self, li):
+        li("PUT", LI + "/p/photo.jpg", data=self.photo, headers={"Content-Type": "image/jpeg"})
+        answer = li("GET", LI + "/p/photo.jpg")
+        assert (answer.content, answer.headers["content-type"]) == (self.photo, "image/jpeg")
+        part = li("GET", LI + "/p/photo.jpg", headers={"Range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (206, self.photo[10:20])
+
+    def test_what_one_hub_sends_as_multipart_another_takes(self, hub, admin):
+        photo = Attachment.of('image/jpeg\r\nX-Evil: "1"', self.photo)
+        rev = hub.store("user_li_2026q4").put("p", b'{"k":1}', attachments={'a"b/图.jpg': photo})
+        sent = admin("GET", LI + "/p?attachments=true&revs=true", headers={"Accept": "multipart/related"})
+        assert "x-evil" not in admin("GET", LI + "/p/a%22b/%E5%9B%BE.jpg").headers
+        taken = admin(
+            "PUT",
+            "/user_wang_2026q4/p?new_edits=false",
+            data=sent.content,
+            headers={"Content-Type": sent.headers["content-type"]},
+        )
+        assert taken.json() == {"ok": True, "id": "p", "rev": rev}
+        assert hub.store("user_wang_2026q4").attachment(photo.digest) == self.photo
+
+    def test_open_revisions_carry_their_files_unless_the_reader_has_them(self, hub, admin):
+        store = hub.store("user_li_2026q4")
+        rev = store.put("p", b"{}", attachments={"p": Attachment.of("image/jpeg", self.photo)})
+        query = f'{LI}/p?open_revs=["{rev}","9-zz"]&revs=true'
+        full = admin("GET", query, headers={"Accept": "multipart/mixed"})
+        assert self.photo in full.content
+        assert b'error="true"\r\n\r\n{"missing":"9-zz"}' in full.content
+        spared = admin("GET", f'{query}&atts_since=["{rev}"]', headers={"Accept": "multipart/mixed"})
+        assert self.photo not in spared.content
+
+    def test_what_a_phone_uploaded_never_runs_as_a_page(self, li):
+        li("PUT", LI + "/p/x.html", data=b"<script>1</script>", headers={"Content-Type": "text/html"})
+        assert li("GET", LI + "/p/x.html").headers["content-security-policy"] == "sandbox"
+
+    def test_the_digest_is_the_files_md5(self, hub, li):
+        li("PUT", LI + "/p/x", data=b"hello")
+        (att,) = hub.store("user_li_2026q4").get("p").attachments.values()
+        assert att.digest == "md5-XUFAKrxLKna5cZ2REBfFkg=="
