@@ -14,7 +14,8 @@ class HubDatabase(Base):
     """A database of the hub: whether it is provisioned, and how far intake has read it.
 
     `nonce` is also in the hub's `_local/intake`: where the two differ, the hub is not the one that was read
-    (restored from a copy) and reading starts from the beginning.
+    (restored from a copy) and reading starts from the beginning; where the hub still has the nonce before, writing
+    the last one was cut off, and the last page is read once more.
     """
 
     __tablename__ = "hub_databases"
@@ -33,6 +34,8 @@ class HubDatabase(Base):
     wish: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     seq: Mapped[str] = mapped_column(Text, server_default="0")
     nonce: Mapped[str] = mapped_column(Text, server_default="")
+    seq_before: Mapped[str] = mapped_column(Text, server_default="0")
+    nonce_before: Mapped[str] = mapped_column(Text, server_default="")
     read_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
@@ -187,10 +190,7 @@ class OutboxDocument(Base):
 
 
 class DeviceClock(Base):
-    """What is known of a phone's clock: when it was started, by a trusted time or by when its records came in.
-
-    One row a boot; `boot_id` empty holds the offset seen when the phone last spoke with the server.
-    """
+    """When a phone was started, by a trusted time of that boot, and at the latest by when its records came in."""
 
     __tablename__ = "device_clocks"
 
@@ -198,5 +198,4 @@ class DeviceClock(Base):
     boot_id: Mapped[str] = mapped_column(Text, primary_key=True)
     booted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     booted_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    offset_s: Mapped[float | None] = mapped_column()
     seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import uuid_utils
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.intake.models import Conflict, DeviceClock, HubDatabase, OutboxDocument
+from backend.db import new_key
+from backend.intake.models import Conflict, HubDatabase, OutboxDocument
 from sync.databases import DatabaseName, media_database, parse_database, unit_database, user_database
 from sync.documents.envelope import BackendDocument, encode_body
 
@@ -30,6 +30,13 @@ async def post(
     body = encode_body(document)
     for database in await _targets(session, document, staff_id, unit_id):
         await _want(session, database, document.id, body)
+    await wake_outbox(session)
+
+
+async def post_into(session: AsyncSession, database: DatabaseName, document: BackendDocument) -> None:
+    """Puts a document on its way into this very database."""
+    await _wish(session, str(database))
+    await _want(session, str(database), document.id, encode_body(document))
     await wake_outbox(session)
 
 
@@ -153,7 +160,7 @@ async def open_conflict(
     """Puts a contradiction before the office (问题单) and answers its id; the same one is opened once."""
     ids = sorted(set(record_ids))
     row = insert(Conflict).values(
-        id=uuid_utils.uuid7().hex,
+        id=new_key(),
         organisation_id=organisation_id,
         kind=kind,
         key=" ".join(ids),
@@ -161,17 +168,6 @@ async def open_conflict(
         facts=msgspec.to_builtins(dict(facts)),
     )
     again = row.on_conflict_do_update(index_elements=["kind", "key"], set_={"facts": row.excluded.facts})
-    found = await session.scalar(again.returning(Conflict.id))
+    found: str | None = await session.scalar(again.returning(Conflict.id))
     assert found is not None
     return found
-
-
-async def clock_seen(session: AsyncSession, device_id: str, clock_at: datetime) -> None:
-    """Notes how far a phone's clock is from the server's, as told when it reports its state."""
-    offset = (datetime.now(UTC) - clock_at).total_seconds()
-    row = insert(DeviceClock).values(device_id=device_id, boot_id="", offset_s=offset)
-    await session.execute(
-        row.on_conflict_do_update(
-            index_elements=["device_id", "boot_id"], set_={"offset_s": row.excluded.offset_s, "seen_at": func.now()}
-        )
-    )

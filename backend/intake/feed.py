@@ -1,0 +1,220 @@
+"""Reads the phones' databases into PostGIS: each page of changes is one transaction with its checkpoint.
+
+The checkpoint moves by compare-and-set in the transaction that writes the rows, so that a page counts once
+whatever crashes; the advisory lock only spares two workers the same work. A nonce, renewed with each checkpoint, lies
+in PostGIS and in the hub's `_local/intake`: a hub restored from a copy shows another one, and is read from the
+beginning (its sequences would otherwise hide what was written since).
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from backend.db import Database, new_key
+from backend.intake.hub import ChangedDocument, Changes, HubClient, HubError, Revision, number_of
+from backend.intake.models import HubDatabase, OutboxDocument
+from backend.intake.rules import PHOTO_TAG, Arrived, storable
+from backend.intake.service import OUTBOX_CHANNEL
+from backend.intake.taking import Setup, is_passing, logged, take_batch
+from sync.databases import DatabaseName, parse_database
+from sync.documents.envelope import tag_of
+from sync.documents.photos import ATTACHMENT_NAME
+
+PAGE = 500
+# Photos are up to 1 MB each: a page of them is kept in memory.
+MEDIA_PAGE = 20
+_LOCK_SPACE = 7_345_100
+_TRIES = 6
+BEGINNING = "0"
+
+_log = structlog.get_logger(__name__)
+
+
+class BusyError(Exception):
+    """Another worker reads this database."""
+
+
+class _MovedError(Exception):
+    """Another worker has taken this page."""
+
+
+class _Place(msgspec.Struct):
+    """How far this database is read; `since` differs from the stored `seq` only where reading starts anew."""
+
+    seq: str
+    nonce: str
+    since: str
+    local_rev: str
+    restored: bool = False
+
+
+class Feed:
+    def __init__(self, database: Database, hub: HubClient, setup: Setup) -> None:
+        self._database = database
+        self._hub = hub
+        self._setup = setup
+
+    async def read(self, name: str) -> int:
+        """Reads one database to its end and answers how many records were taken; raises `BusyError`, `HubError`."""
+        parsed = parse_database(name)
+        if parsed is None or parsed.kind == "unit":
+            return 0
+        async with self._alone(name):
+            place = await self._find_place(parsed)
+            taken = 0
+            while True:
+                page = await self._hub.changes(name, place.since, MEDIA_PAGE if parsed.kind == "media" else PAGE)
+                if number_of(page.last_seq) < number_of(place.since):
+                    await self._start_anew(place, name)
+                    continue
+                if not page.documents:
+                    return taken
+                try:
+                    taken += await self._take_page(parsed, page, place)
+                except _MovedError:
+                    return taken
+                await self._leave_nonce(name, place)
+
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        key = func.hashtext(name)
+        async with self._database.engine.connect() as plain:
+            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            if not await connection.scalar(select(func.pg_try_advisory_lock(_LOCK_SPACE, key))):
+                raise BusyError(name)
+            try:
+                yield
+            finally:
+                await connection.execute(select(func.pg_advisory_unlock(_LOCK_SPACE, key)))
+
+    async def _find_place(self, database: DatabaseName) -> _Place:
+        name = str(database)
+        async with self._database.sessions() as session, session.begin():
+            row = insert(HubDatabase).values(
+                name=name, kind=database.kind, owner_id=database.owner, quarter=database.quarter
+            )
+            await session.execute(row.on_conflict_do_nothing())
+            known = (
+                await session.execute(
+                    select(HubDatabase.seq, HubDatabase.nonce, HubDatabase.seq_before, HubDatabase.nonce_before).where(
+                        HubDatabase.name == name
+                    )
+                )
+            ).one()
+        local = await self._hub.local(name) or {}
+        place = _Place(known.seq, known.nonce, known.seq, str(local.get("_rev", "")))
+        there = local.get("nonce", "")
+        if there != known.nonce and there == known.nonce_before:
+            place.since, place.restored = known.seq_before, True
+        elif there != known.nonce:
+            await self._start_anew(place, name)
+        return place
+
+    async def _start_anew(self, place: _Place, name: str) -> None:
+        """The hub is not the one that was read: everything is looked at again, and what it lost is written again."""
+        place.since = BEGINNING
+        place.restored = place.nonce != ""
+        if not place.restored:
+            return
+        _log.warning("intake.hub_changed", database=name, seq=place.seq)
+        async with self._database.sessions() as session, session.begin():
+            await session.execute(
+                update(HubDatabase).where(HubDatabase.name == name).values(provisioned=False, wish=HubDatabase.wish + 1)
+            )
+            await session.execute(update(OutboxDocument).where(OutboxDocument.database == name).values(sent_version=0))
+            await session.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))
+
+    async def _take_page(self, database: DatabaseName, page: Changes, place: _Place) -> int:
+        arrived = await self._fetch(database, page)
+        received_at = datetime.now(UTC)
+        for attempt in range(_TRIES):
+            try:
+                return await self._commit_page(database, page, place, arrived, received_at)
+            except DBAPIError as error:
+                if not is_passing(error) or attempt == _TRIES - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0.01, 0.1) * 2**attempt)  # noqa: S311 (spreads retries)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _commit_page(
+        self,
+        database: DatabaseName,
+        page: Changes,
+        place: _Place,
+        arrived: Sequence[Arrived],
+        received_at: datetime,
+    ) -> int:
+        name, nonce = str(database), new_key()
+        async with self._database.sessions() as session, session.begin():
+            moved = await session.execute(
+                update(HubDatabase)
+                .where(HubDatabase.name == name, HubDatabase.seq == place.seq, HubDatabase.nonce == place.nonce)
+                .values(
+                    seq=page.last_seq,
+                    nonce=nonce,
+                    seq_before=place.since,
+                    nonce_before=place.nonce,
+                    read_at=received_at,
+                )
+                .returning(HubDatabase.name)
+            )
+            if moved.one_or_none() is None:
+                raise _MovedError(name)
+            taken = await take_batch(
+                session, database, arrived, self._setup, received_at=received_at, again=place.restored
+            )
+        place.seq, place.nonce, place.since = page.last_seq, nonce, page.last_seq
+        return taken
+
+    async def _leave_nonce(self, name: str, place: _Place) -> None:
+        fields = {"nonce": place.nonce, "seq": place.seq}
+        if place.local_rev:
+            fields["_rev"] = place.local_rev
+        try:
+            place.local_rev = await self._hub.put_local(name, fields)
+        except HubError as error:
+            if error.status != 409:
+                raise
+            # Somebody else wrote it: the next reading starts from the beginning and finds everything taken.
+            _log.warning("intake.nonce_conflict", database=name)
+
+    async def _fetch(self, database: DatabaseName, page: Changes) -> list[Arrived]:
+        """Every current revision of the changed documents that intake has not met yet, photos with their picture."""
+        name = str(database)
+        wanted = [(changed, rev) for changed in page.documents for rev in changed.revs]
+        async with self._database.sessions() as session:
+            known = await logged(session, database, [(changed.id, rev) for changed, rev in wanted])
+        found = []
+        for changed, rev in wanted:
+            if (storable(changed.id), rev) in known:
+                found.append(Arrived(id=changed.id, rev=rev, seq=changed.seq, body=b""))
+            elif (revision := await self._revision(name, changed, rev)) is not None:
+                found.append(await self._arrived(name, revision))
+        return found
+
+    async def _revision(self, name: str, changed: ChangedDocument, rev: str) -> Revision | None:
+        if changed.winner is not None and changed.winner.rev == rev:
+            return changed.winner
+        return await self._hub.revision(name, changed.id, rev, changed.seq)
+
+    async def _arrived(self, name: str, revision: Revision) -> Arrived:
+        picture = None
+        if tag_of(revision.id) == PHOTO_TAG and ATTACHMENT_NAME in revision.attachments and not revision.deleted:
+            picture = await self._hub.attachment(name, revision.id, revision.rev, ATTACHMENT_NAME)
+        return Arrived(
+            id=revision.id,
+            rev=revision.rev,
+            seq=revision.seq,
+            body=revision.body,
+            deleted=revision.deleted,
+            attachment=picture,
+            readable=revision.readable,
+        )

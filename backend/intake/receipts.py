@@ -1,0 +1,116 @@
+"""What a phone is told about each record: one receipt for each batch and device, into the same person's database."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.intake import service
+from backend.intake.models import Fact, FactPhoto, IntakeEntry, QuarantinedDocument
+from backend.intake.rules import CODES
+from sync.databases import DatabaseName
+from sync.documents.envelope import new_id
+from sync.documents.receipts import Receipt, ReceiptEntry
+
+# A receipt stays well under the size that a slow link loses.
+ENTRIES_AT_MOST = 200
+# What stands for the device where the record does not name it.
+NO_DEVICE = "unknown"
+_LONGEST_ID = 120
+
+
+class Answer(msgspec.Struct, frozen=True):
+    device_id: str
+    entry: ReceiptEntry
+
+
+def accepted(fact_id: str, rev: str, device_id: str, *, waiting: bool = False) -> Answer:
+    return Answer(device_id, ReceiptEntry(record_id=fact_id, rev=rev, state="waiting" if waiting else "accepted"))
+
+
+def refused(doc_id: str, rev: str, device_id: str, code: str) -> Answer:
+    words = CODES[code]
+    entry = ReceiptEntry(
+        record_id=doc_id,
+        rev=rev,
+        state="refused",
+        code=code,
+        reason_zh=words.reason_zh,
+        reason_en=words.reason_en,
+        action_zh=words.action_zh,
+        action_en=words.action_en,
+    )
+    return Answer(device_id, entry)
+
+
+async def send(session: AsyncSession, database: DatabaseName, answers: Iterable[Answer]) -> None:
+    """Posts the receipts; of two answers on one revision the later counts."""
+    latest = {(a.entry.record_id, a.entry.rev): a for a in answers if 0 < len(a.entry.record_id) <= _LONGEST_ID}
+    arrived = await count_photos(session, [a.entry.record_id for a in latest.values()])
+    by_device: dict[str, list[ReceiptEntry]] = {}
+    for answer in latest.values():
+        there = arrived.get(answer.entry.record_id, 0)
+        entry = msgspec.structs.replace(answer.entry, photos_arrived=there) if there else answer.entry
+        by_device.setdefault(answer.device_id or NO_DEVICE, []).append(entry)
+    target = DatabaseName("user", database.owner, database.quarter)
+    for device_id, entries in sorted(by_device.items()):
+        for start in range(0, len(entries), ENTRIES_AT_MOST):
+            receipt = Receipt(
+                id=new_id("receipt"),
+                device_id=device_id,
+                issued_at=datetime.now(UTC),
+                entries=tuple(entries[start : start + ENTRIES_AT_MOST]),
+            )
+            await service.post_into(session, target, receipt)
+
+
+async def count_photos(session: AsyncSession, fact_ids: Sequence[str]) -> dict[str, int]:
+    """How many of the photos that each record names have arrived."""
+    rows = await session.execute(
+        select(FactPhoto.fact_id, func.count())
+        .join(Fact, Fact.id == FactPhoto.photo_id)
+        .where(FactPhoto.fact_id.in_(fact_ids))
+        .group_by(FactPhoto.fact_id)
+    )
+    return {fact_id: count for fact_id, count in rows}  # noqa: C416 (rows are not pairs to dict)
+
+
+async def records_of_photos(session: AsyncSession, photo_ids: Sequence[str]) -> list[Answer]:
+    """Answers for the records that name these photos: their count has changed."""
+    rows = await session.execute(
+        select(Fact.id, Fact.rev, Fact.device_id, Fact.state)
+        .join(FactPhoto, FactPhoto.fact_id == Fact.id)
+        .where(FactPhoto.photo_id.in_(photo_ids))
+        .distinct()
+    )
+    return [accepted(i, rev, device, waiting=state == "waiting") for i, rev, device, state in rows]
+
+
+async def repeated(session: AsyncSession, database: DatabaseName, doc_ids: Sequence[str]) -> list[Answer]:
+    """The answers that these documents got before, for a hub that has lost the receipts."""
+    facts = await session.execute(
+        select(Fact.id, IntakeEntry.rev, Fact.device_id, Fact.state)
+        .join(IntakeEntry, IntakeEntry.doc_id == Fact.id)
+        .where(
+            IntakeEntry.database == str(database), IntakeEntry.doc_id.in_(doc_ids), IntakeEntry.outcome != "quarantined"
+        )
+    )
+    answers = [accepted(i, rev, device, waiting=state == "waiting") for i, rev, device, state in facts]
+    held = await session.execute(
+        select(
+            QuarantinedDocument.doc_id,
+            QuarantinedDocument.rev,
+            QuarantinedDocument.device_id,
+            QuarantinedDocument.code,
+            QuarantinedDocument.state,
+        ).where(
+            QuarantinedDocument.database == str(database),
+            QuarantinedDocument.doc_id.in_(doc_ids),
+            QuarantinedDocument.state != "taken",
+        )
+    )
+    return answers + [
+        refused(i, rev, device, "dismissed" if state == "dismissed" else code) for i, rev, device, code, state in held
+    ]

@@ -1,0 +1,359 @@
+"""Takes a batch of revisions into PostGIS inside the caller's transaction: each record once, none lost, none twice."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import events
+from backend.intake import clocks, quarantined, receipts
+from backend.intake.models import Fact, FactPhoto, FactReference, IntakeEntry
+from backend.intake.owners import find_owner
+from backend.intake.receipts import Answer
+from backend.intake.rules import PHOTO_TAG, Arrived, Ours, Owner, Refused, judge, loose_fields, remarks_on, storable
+from backend.photos.service import PhotoStore, check_picture
+from backend.taken import Take, Taken, Waiting
+from sync.databases import DatabaseName
+from sync.documents import FieldRecord, decode_record
+from sync.documents.envelope import tag_of
+from sync.signatures import verify
+
+# SQLSTATE classes of failures that are not the record's fault: lost connection, no resources, shutdown, deadlock.
+_PASSING = ("08", "53", "57", "58", "40", "55P03")
+_UNIQUE_VIOLATION = "23505"
+
+_log = structlog.get_logger(__name__)
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What a batch is taken with: the domains' takes, the public keys (PEM) that sign what the backend writes,
+    and where pictures are stored.
+    """
+
+    takes: Mapping[str, Take]
+    keys: Callable[[], Mapping[str, str]]
+    photos: PhotoStore
+
+
+class _Batch(msgspec.Struct):
+    database: DatabaseName
+    owner: Owner | None
+    received_at: datetime
+    good: list[tuple[Arrived, FieldRecord]] = []
+    refused: list[tuple[Arrived, Refused]] = []
+    duplicates: list[tuple[Arrived, FieldRecord]] = []
+    answers: list[Answer] = []
+
+
+async def take_batch(
+    session: AsyncSession,
+    database: DatabaseName,
+    arrived: Sequence[Arrived],
+    setup: Setup,
+    *,
+    received_at: datetime,
+    again: bool = False,
+) -> int:
+    """Takes what was not taken yet and answers how many records that were; with `again` (the hub was restored from
+    a copy) old answers are repeated. Raises only what a retry may cure: a batch that fails is halved down to
+    the one record that cannot be taken, which goes to the office.
+    """
+    try:
+        async with session.begin_nested():
+            return await _take(session, database, arrived, setup, received_at, again=again)
+    except Exception as error:  # whatever a domain raises, the feed goes on
+        if is_passing(error) or not arrived:
+            raise
+        if len(arrived) == 1:
+            _log.exception("intake.not_taken", doc_id=arrived[0].id, database=str(database))
+            await _hold_one(session, database, arrived[0], error, received_at)
+            return 0
+    middle = len(arrived) // 2
+    counts = [
+        await take_batch(session, database, half, setup, received_at=received_at, again=again)
+        for half in (arrived[:middle], arrived[middle:])
+    ]
+    return sum(counts)
+
+
+async def _take(
+    session: AsyncSession,
+    database: DatabaseName,
+    arrived: Sequence[Arrived],
+    setup: Setup,
+    received_at: datetime,
+    *,
+    again: bool,
+) -> int:
+    known = await logged(session, database, [(a.id, a.rev) for a in arrived])
+    batch = _Batch(database, await find_owner(session, database.owner), received_at)
+    fresh = [a for a in arrived if (storable(a.id), a.rev) not in known]
+    if again and known:
+        batch.answers += await receipts.repeated(session, database, [doc_id for doc_id, _ in known])
+    await _judge(session, batch, fresh, setup)
+    takens = await _store_facts(session, batch)
+    await _take_all(session, batch, takens, setup.takes)
+    await _write_down(session, batch)
+    await receipts.send(session, database, batch.answers)
+    if batch.owner is not None and batch.good:
+        company_id = batch.owner.company_id
+        await events.announce(session, "records.taken", str(database), company_id, count=len(batch.good))
+    return len(batch.good)
+
+
+async def take_after_all(
+    session: AsyncSession, database: DatabaseName, arrived: Arrived, setup: Setup, received_at: datetime
+) -> Refused | None:
+    """Takes what was held back, under the rules of now; answers what still speaks against it."""
+    batch = _Batch(database, await find_owner(session, database.owner), received_at)
+    try:
+        async with session.begin_nested():
+            await _judge(session, batch, [arrived], setup)
+            takens = await _store_facts(session, batch)
+            await _take_all(session, batch, takens, setup.takes)
+    except Exception as error:  # the same as in a batch: it stays with the office
+        if is_passing(error):
+            raise
+        _log.exception("intake.not_taken", doc_id=arrived.id, database=str(database))
+        return Refused("not_taken", repr(error)[:500])
+    if batch.refused:
+        return batch.refused[0][1]
+    batch.answers += [receipts.accepted(arrived.id, arrived.rev, record.device_id) for _, record in batch.duplicates]
+    await session.execute(
+        update(IntakeEntry)
+        .where(
+            IntakeEntry.database == str(database),
+            IntakeEntry.doc_id == storable(arrived.id),
+            IntakeEntry.rev == arrived.rev,
+        )
+        .values(outcome="accepted")
+    )
+    await receipts.send(session, database, batch.answers)
+    return None
+
+
+async def _hold_one(
+    session: AsyncSession, database: DatabaseName, arrived: Arrived, error: Exception, received_at: datetime
+) -> None:
+    batch = _Batch(database, await find_owner(session, database.owner), received_at)
+    batch.refused.append((arrived, Refused("not_taken", repr(error)[:500])))
+    await _write_down(session, batch)
+    await receipts.send(session, database, batch.answers)
+
+
+async def logged(
+    session: AsyncSession, database: DatabaseName, revisions: Sequence[tuple[str, str]]
+) -> frozenset[tuple[str, str]]:
+    """Which of these revisions (id, rev) intake has met in this database before."""
+    rows = await session.execute(
+        select(IntakeEntry.doc_id, IntakeEntry.rev).where(
+            IntakeEntry.database == str(database),
+            tuple_(IntakeEntry.doc_id, IntakeEntry.rev).in_([(storable(doc_id), rev) for doc_id, rev in revisions]),
+        )
+    )
+    return frozenset((doc_id, rev) for doc_id, rev in rows)
+
+
+async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived], setup: Setup) -> None:
+    keys = setup.keys()
+    facts = await _existing(session, fresh)
+    for one in fresh:
+        verdict = judge(one, batch.database, batch.owner, lambda doc_id, body: verify(doc_id, body, keys))
+        if isinstance(verdict, Ours):
+            continue
+        if isinstance(verdict, Refused):
+            batch.refused.append((one, verdict))
+            continue
+        first = facts.get(one.id)
+        if first is None and (fault := await _store_picture(one, setup.photos)):
+            batch.refused.append((one, Refused(fault)))
+        elif first is None:
+            facts[one.id] = (one.rev, batch.database.owner)
+            batch.good.append((one, verdict))
+        # The same picture twice is the same picture, whoever sent it: its id is its content.
+        elif first[0] == one.rev or (tag_of(one.id) == PHOTO_TAG and first[1] != batch.database.owner):
+            batch.duplicates.append((one, verdict))
+        else:
+            batch.refused.append((one, Refused("second_revision", first[0])))
+
+
+async def _existing(session: AsyncSession, arrived: Sequence[Arrived]) -> dict[str, tuple[str, str]]:
+    rows = await session.execute(
+        select(Fact.id, Fact.rev, Fact.staff_id).where(Fact.id.in_([storable(a.id) for a in arrived]))
+    )
+    return {fact_id: (rev, staff_id) for fact_id, rev, staff_id in rows}
+
+
+async def _store_picture(arrived: Arrived, photos: PhotoStore) -> str:
+    """Stores a photo's picture before its row is written, or answers what is wrong with it."""
+    if tag_of(arrived.id) != PHOTO_TAG:
+        return ""
+    fault = await asyncio.to_thread(check_picture, arrived.id, arrived.attachment)
+    if not fault and arrived.attachment is not None:
+        await photos.put(arrived.id, arrived.attachment)
+    return fault
+
+
+async def _store_facts(session: AsyncSession, batch: _Batch) -> list[Taken[Any]]:
+    """Facts in the order of their corrected time, then id; their rows are written in key order."""
+    if batch.owner is None or not batch.good:
+        return []
+    known = await clocks.learn(session, [record for _, record in batch.good], batch.received_at, batch.owner.devices)
+    takens = [
+        Taken(
+            record=record,
+            rev=one.rev,
+            database=str(batch.database),
+            organisation_id=record.unit_id,
+            company_id=batch.owner.company_id,
+            staff_id=record.staff_id,
+            device_id=record.device_id,
+            recorded_at=clocks.recorded_at(known, record, batch.received_at),
+            received_at=batch.received_at,
+            attachment=one.attachment,
+        )
+        for one, record in batch.good
+    ]
+    bodies = {one.id: one.body for one, _ in batch.good}
+    rows = [_fact_row(t, bodies[t.record.id]) for t in sorted(takens, key=lambda t: t.record.id)]
+    await session.execute(insert(Fact), rows)
+    named = [{"fact_id": t.record.id, "photo_id": p} for t in takens for p in dict.fromkeys(t.record.photos)]
+    if named:
+        await session.execute(insert(FactPhoto).on_conflict_do_nothing(), named)
+    return sorted(takens, key=lambda t: (t.recorded_at, t.record.id))
+
+
+def _fact_row(taken: Taken[Any], body: bytes) -> dict[str, Any]:
+    record = taken.record
+    return {
+        "id": record.id,
+        "tag": tag_of(record.id),
+        "rev": taken.rev,
+        "database": taken.database,
+        "organisation_id": taken.organisation_id,
+        "company_id": taken.company_id,
+        "staff_id": taken.staff_id,
+        "device_id": taken.device_id,
+        "record_number": record.record_number,
+        "recorded_at": taken.recorded_at,
+        "received_at": taken.received_at,
+        "state": "accepted",
+        "remarks": remarks_on(record.recorded, taken.recorded_at, record.position),
+        "photos_named": len(set(record.photos)),
+        "body": body,
+    }
+
+
+async def _take_all(
+    session: AsyncSession, batch: _Batch, takens: Sequence[Taken[Any]], takes: Mapping[str, Take]
+) -> None:
+    for taken in takens:
+        fact_id = taken.record.id
+        waiting = await takes[tag_of(fact_id)](session, taken)
+        if waiting is not None:
+            await _remember_wait(session, fact_id, waiting)
+        batch.answers.append(receipts.accepted(fact_id, taken.rev, taken.device_id, waiting=waiting is not None))
+    arrived = [taken.record.id for taken in takens]
+    batch.answers += await settle(session, arrived, takes)
+    pictures = [doc_id for doc_id in arrived if tag_of(doc_id) == PHOTO_TAG]
+    if pictures:
+        batch.answers += await receipts.records_of_photos(session, pictures)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another try may succeed: deadlock, lost connection, a shutting-down or overfull server."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)
+    state = getattr(error.orig, "sqlstate", None) or ""
+    # Another worker is taking the same fact from another database at this moment.
+    race = state == _UNIQUE_VIOLATION and "pk_facts" in str(error.orig)
+    return race or error.connection_invalidated or state.startswith(_PASSING)
+
+
+async def _remember_wait(session: AsyncSession, fact_id: str, waiting: Waiting) -> None:
+    await session.execute(update(Fact).where(Fact.id == fact_id).values(state="waiting"))
+    rows = [{"fact_id": fact_id, "refers_to": target} for target in dict.fromkeys(waiting.refers_to)]
+    if rows:
+        await session.execute(insert(FactReference).on_conflict_do_nothing(), rows)
+
+
+async def settle(session: AsyncSession, arrived: Sequence[str], takes: Mapping[str, Take]) -> list[Answer]:
+    """Takes the waiting facts that refer to one of these once more; what was settled is answered anew."""
+    waiting = await session.scalars(
+        select(Fact)
+        .where(
+            Fact.state == "waiting",
+            Fact.id.in_(select(FactReference.fact_id).where(FactReference.refers_to.in_(arrived))),
+        )
+        .order_by(Fact.recorded_at, Fact.id)
+    )
+    return [answer for fact in waiting.all() if (answer := await _take_again(session, fact, takes)) is not None]
+
+
+async def _take_again(session: AsyncSession, fact: Fact, takes: Mapping[str, Take]) -> Answer | None:
+    taken: Taken[Any] = Taken(
+        record=decode_record(fact.id, fact.body),
+        rev=fact.rev,
+        database=fact.database,
+        organisation_id=fact.organisation_id,
+        company_id=fact.company_id,
+        staff_id=fact.staff_id,
+        device_id=fact.device_id,
+        recorded_at=fact.recorded_at,
+        received_at=fact.received_at,
+    )
+    try:
+        async with session.begin_nested():
+            still = await takes[fact.tag](session, taken)
+    except Exception as error:  # it was taken once; what came now must not suffer for it
+        if is_passing(error):
+            raise
+        _log.exception("intake.not_settled", doc_id=taken.record.id)
+        return None
+    await session.execute(delete(FactReference).where(FactReference.fact_id == taken.record.id))
+    if still is not None:
+        await _remember_wait(session, taken.record.id, still)
+        return None
+    await session.execute(update(Fact).where(Fact.id == taken.record.id).values(state="accepted"))
+    return receipts.accepted(taken.record.id, taken.rev, taken.device_id)
+
+
+async def _write_down(session: AsyncSession, batch: _Batch) -> None:
+    """The log of this batch, and what was refused for the office."""
+    rows = [_entry(batch, one, "accepted") for one, _ in batch.good]
+    for one, record in batch.duplicates:
+        rows.append(_entry(batch, one, "duplicate"))
+        batch.answers.append(receipts.accepted(one.id, one.rev, record.device_id))
+    for one, refusal in batch.refused:
+        rows.append(_entry(batch, one, "quarantined"))
+        batch.answers.append(
+            await quarantined.hold(
+                session, batch.database, one, refusal, owner=batch.owner, received_at=batch.received_at
+            )
+        )
+    if rows:
+        await session.execute(insert(IntakeEntry).on_conflict_do_nothing(), rows)
+
+
+def _entry(batch: _Batch, arrived: Arrived, outcome: str) -> dict[str, Any]:
+    fields = loose_fields(arrived.body)
+    number = fields.get("record_number")
+    return {
+        "database": str(batch.database),
+        "doc_id": storable(arrived.id),
+        "rev": arrived.rev,
+        "seq": arrived.seq,
+        "sha256": hashlib.sha256(arrived.body).digest(),
+        "kind": batch.database.kind,
+        "device_id": storable(str(fields.get("device_id", ""))[:200]),
+        "record_number": number if isinstance(number, int) and 0 < number < 2**62 else None,
+        "outcome": outcome,
+    }

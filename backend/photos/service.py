@@ -1,0 +1,107 @@
+"""The photo archive: pictures by their SHA-256 in an object store, shown only to who may see their unit."""
+
+from pathlib import Path
+
+import msgspec
+import obstore
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import LocalStore
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.errors import MissingError
+from backend.photos.models import Photo
+from backend.photos.rules import check_picture
+from backend.scope import Caller, scoped, within
+from backend.settings import Settings
+
+__all__ = ["PhotoOut", "PhotoStore", "check_picture", "list_photos", "open_photo"]
+
+# Any of these shows what the field work of a unit brought home; a picture of a person needs one of the last two.
+VIEWS = frozenset({"patrol.view", "hazard.view", "delivery.view", "customer.view", "records.review"})
+PERSONAL_VIEWS = frozenset({"delivery.view", "customer.view"})
+
+
+class PhotoOut(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    record_id: str
+    role: str
+    source: str
+    original_id: str
+    check_code: str
+    personal: bool
+    width: int
+    height: int
+    recorded_at: str
+
+
+class PhotoStore:
+    """A folder under the data directory, laid out as an object store would be."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._store = LocalStore(folder)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "PhotoStore":
+        return cls(settings.data_dir / "photos")
+
+    async def put(self, photo_id: str, picture: bytes) -> None:
+        """Nothing changes for one that is there: its name is its content's hash."""
+        try:
+            await obstore.put_async(self._store, _path(photo_id), picture, mode="create")
+        except AlreadyExistsError:
+            return
+
+    async def get(self, photo_id: str) -> bytes:
+        try:
+            found = await obstore.get_async(self._store, _path(photo_id))
+        except FileNotFoundError:
+            raise _missing(photo_id) from None
+        return bytes(await found.bytes_async())
+
+
+async def open_photo(session: AsyncSession, caller: Caller, store: PhotoStore, photo_id: str) -> bytes:
+    """The picture; `MissingError` where there is none or it is not this caller's to see."""
+    found = await session.scalar(_visible(caller).where(Photo.id == photo_id))
+    if found is None:
+        raise _missing(photo_id)
+    return await store.get(photo_id)
+
+
+async def list_photos(session: AsyncSession, caller: Caller, record_id: str) -> list[PhotoOut]:
+    """What has arrived of a record's photos, originals after the marked ones."""
+    rows = await session.scalars(
+        _visible(caller).where(Photo.record_id == record_id).order_by(Photo.role, Photo.recorded_at, Photo.id)
+    )
+    return [
+        PhotoOut(
+            id=p.id,
+            record_id=p.record_id,
+            role=p.role,
+            source=p.source,
+            original_id=p.original_id,
+            check_code=p.check_code,
+            personal=p.personal,
+            width=p.width,
+            height=p.height,
+            recorded_at=p.recorded_at.isoformat(),
+        )
+        for p in rows
+    ]
+
+
+def _visible(caller: Caller) -> Select[Photo]:
+    views = msgspec.structs.replace(caller, grants=tuple(g for g in caller.grants if g.rights & VIEWS))
+    persons = msgspec.structs.replace(caller, grants=tuple(g for g in caller.grants if g.rights & PERSONAL_VIEWS))
+    seen = scoped(select(Photo), Photo.organisation_id, views)
+    return seen.where(or_(~Photo.personal, within(Photo.organisation_id, persons)))
+
+
+def _path(photo_id: str) -> str:
+    digest = photo_id.removeprefix("photo:")
+    return f"{digest[:2]}/{digest}"
+
+
+def _missing(photo_id: str) -> MissingError:
+    return MissingError("photo.missing", "没有这张照片，或无权查看。", "There is no such photo for you.", photo_id=photo_id)
