@@ -21,6 +21,7 @@ from sync.endpoint.messages import (
     Response,
     Scope,
     Send,
+    drain,
     read_body,
     read_head,
     refusal,
@@ -69,7 +70,7 @@ async def _answer(hub: Hub, request: Request, receive: Receive) -> Response:
         await asyncio.to_thread(_admit, hub, request)  # it may open a database
     except SyncError:
         # The body is read before it is refused, so that the peer hears the reason.
-        await read_body(receive, request.headers, hub.limits.request_bytes)
+        await drain(receive, hub.limits.request_bytes)
         raise
     request.body = await read_body(receive, request.headers, hub.limits.request_bytes)
     feed = feeds.find(request)

@@ -135,6 +135,15 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit_bytes: i
     return unzip(body, limit_bytes) if headers.get("content-encoding") == "gzip" else body
 
 
+async def drain(receive: Receive, limit_bytes: int) -> None:
+    """Reads a body that is not wanted, keeping none of it."""
+    size, more = 0, True
+    while more and size <= limit_bytes:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
+
+
 async def send_response(send: Send, response: Response, *, head: bool) -> None:
     headers = {"server": "CouchDB/3.5.0 (Qixun)", "cache-control": "must-revalidate", **response.headers}
     if response.stream is None:

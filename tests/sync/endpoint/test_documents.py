@@ -1,3 +1,6 @@
+import gzip
+import json
+
 import pytest
 
 from sync.store.models import Attachment
@@ -82,6 +85,19 @@ class TestAttachment:
         )
         assert taken.json() == {"ok": True, "id": "p", "rev": rev}
         assert hub.store("user_wang_2026q4").attachment(photo.digest) == self.photo
+
+    def test_a_file_that_couchdb_packed_is_unpacked_once(self, hub, admin):
+        packed = gzip.compress(b"hello" * 50)
+        listed = {
+            "f.txt": {"follows": True, "content_type": "text/plain", "length": 250, "revpos": 1, "encoding": "gzip"}
+        }
+        doc = {"_id": "m", "_rev": "1-abc", "_attachments": listed}
+        head = b'Content-Disposition: attachment; filename="f.txt"\r\nContent-Encoding: gzip'
+        body = b"--B\r\nContent-Type: application/json\r\n\r\n" + json.dumps(doc).encode()
+        body += b"\r\n--B\r\n" + head + b"\r\n\r\n" + packed + b"\r\n--B--"
+        headers = {"Content-Type": 'multipart/related; boundary="B"'}
+        assert admin("PUT", LI + "/m?new_edits=false", data=body, headers=headers).status_code == 201
+        assert admin("GET", LI + "/m/f.txt").content == b"hello" * 50
 
     def test_open_revisions_carry_their_files_unless_the_reader_has_them(self, hub, admin):
         store = hub.store("user_li_2026q4")
