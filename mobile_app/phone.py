@@ -179,8 +179,10 @@ class Phone:
     async def record(
         self,
         kind: type[R],
+        /,
         *,
         photos: Sequence[PhotoDraft] = (),
+        photo_ids: Sequence[str] = (),
         task_id: str = "",
         position: Position | None = None,
         record_id: str = "",
@@ -191,7 +193,7 @@ class Phone:
     ) -> R:
         """Completes the record with its envelope and keeps it, its photos first; on the disk when it returns.
 
-        Without `position` the latest known one is taken. `draft` is dropped with the saving. Raises FieldError.
+        Without `position` the latest known one is taken. `photo_ids` are photos kept before. `draft` is dropped with the saving. Raises FieldError.
         """
         doc_id = record_id or new_id(str(kind.__struct_config__.tag))
         envelope: dict[str, Any] = {
@@ -203,7 +205,7 @@ class Phone:
             "device_id": self.device_id,
             "position": position or self.position(),
             "task_id": task_id,
-            "photos": tuple(photo.id for photo in photos),
+            "photos": tuple(dict.fromkeys((*(photo.id for photo in photos), *photo_ids))),
         }
         record = await self._in_thread(lambda: self._keep(kind, envelope | fields, tuple(photos), draft))
         self._tell()

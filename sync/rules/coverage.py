@@ -144,9 +144,9 @@ class Coverage:
             return False
         fix = _Fix(t_s, self._plane.metres(lon, lat))
         last = self._recent[-1] if self._recent else None
-        if last is not None and t_s <= last.t_s:
+        if last is not None and -MAX_GAP_S <= t_s - last.t_s <= 0:
             return False
-        if last is None or t_s - last.t_s > MAX_GAP_S:
+        if last is None or abs(t_s - last.t_s) > MAX_GAP_S:
             self._recent.clear()
             self._recent.append(fix)
             return False

@@ -1,0 +1,117 @@
+"""A cylinder is scanned: the verdict (可配送 / 禁止) at once and offline; a refusal is recorded."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mobile_app.errors import FieldError
+from mobile_app.phone import Phone
+from mobile_app.photo_drafts import PhotoDraft
+from mobile_app.reference import key_of
+from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded, ScanMethod
+from sync.documents.reference import Cylinder
+from sync.rules.cylinders import RULES_VERSION, Purpose, Reason, Verdict, verdict
+
+
+class Scanned(msgspec.Struct, frozen=True, kw_only=True):
+    """A scan with its verdict; `scan` goes into the record, `photos` are to be saved with it."""
+
+    verdict: Verdict
+    scan: CylinderScan
+    cylinder: Cylinder | None
+    photo_ids: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict.allowed
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return self.verdict.reasons
+
+
+async def scan(
+    phone: Phone,
+    code: str,
+    method: ScanMethod,
+    purpose: Purpose,
+    *,
+    tag_uid: str = "",
+    photo: PhotoDraft | None = None,
+    task_id: str = "",
+) -> Scanned:
+    """`code` as read; an empty tag is told by its `tag_uid` alone. A typed number needs a photo of the stamp."""
+    code = code.strip()
+    if not code and not tag_uid:
+        raise FieldError("scan.empty", "没有读到气瓶编号", "No cylinder number was read", field="code")
+    if method == "typed" and photo is None:
+        raise FieldError(
+            "scan.typed_without_photo",
+            "手输钢印号要拍钢印照片",
+            "A typed number needs a photo of the stamp",
+            action_zh="对着钢印拍一张",
+            action_en="take a photo of the stamped number",
+            field="photo",
+        )
+    cylinder = await phone.cylinder(code) if code else None
+    if cylinder is None and tag_uid:
+        cylinder = await phone.cylinder(tag_uid)
+    found = verdict(cylinder, code, phone.today(), purpose, tag_uid=tag_uid)
+    told = CylinderScan(
+        code=code or (cylinder.code if cylinder else tag_uid),
+        method=method,
+        cylinder_id=key_of(cylinder.id) if cylinder else "",
+        tag_uid=tag_uid,
+        photo=photo.id if photo else "",
+    )
+    if not found.allowed:
+        await phone.record(
+            CylinderRefused,
+            photos=(photo,) if photo else (),
+            task_id=task_id,
+            scan=told,
+            purpose=purpose,
+            reasons=found.codes,
+            rules_version=RULES_VERSION,
+        )
+    photo_ids = (photo.id,) if photo and found.allowed else ()
+    return Scanned(verdict=found, scan=told, cylinder=cylinder, photo_ids=photo_ids)
+
+
+async def load(
+    phone: Phone, scans: Sequence[Scanned], *, station_id: str, vehicle: str = "", photos: Sequence[PhotoDraft] = ()
+) -> CylindersLoaded:
+    """出库扫码装车. Raises FieldError for a cylinder that may not go out, or that was scanned twice."""
+    check_scans(scans)
+    return await phone.record(
+        CylindersLoaded,
+        photos=photos,
+        station_id=station_id,
+        vehicle=vehicle,
+        cylinders=tuple(found.scan for found in scans),
+    )
+
+
+def check_scans(scans: Sequence[Scanned]) -> None:
+    if not scans:
+        raise FieldError("scan.none", "还没有扫码", "Nothing has been scanned yet", field="cylinders")
+    seen: set[str] = set()
+    for found in scans:
+        if not found.allowed:
+            raise FieldError(
+                "scan.forbidden",
+                f"{found.scan.code} 禁止配送：{found.reasons[0].zh}",
+                f"{found.scan.code} must not be supplied: {found.reasons[0].en}",
+                field="cylinders",
+            )
+        key = found.scan.cylinder_id or found.scan.code
+        if key in seen:
+            raise FieldError(
+                "scan.twice", f"{found.scan.code} 扫了两次", f"{found.scan.code} was scanned twice", field="cylinders"
+            )
+        seen.add(key)
+
+
+def scan_method(symbology: str) -> ScanMethod:
+    """The method for a code that the camera read."""
+    return "qr" if "QR" in symbology else "barcode"

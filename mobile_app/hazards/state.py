@@ -1,0 +1,129 @@
+"""The forms for what a worker finds: values typed so far, pictures taken, and the one saving."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import flet as ft
+import msgspec
+
+from mobile_app.errors import NotReady
+from mobile_app.hazards.work import LeakProposal, report_hazard, report_leak, report_works
+from mobile_app.photo_drafts import PhotoDraft, PhotoSource
+from mobile_app.photos import take_photo
+from mobile_app.state import AppState
+from sync.documents.forms import FormField, form_of
+from sync.documents.hazards import HazardReported, LeakSuspected, ThirdPartyWorksReported
+from sync.documents.reference import ListEntry
+
+FormKind = Literal["hazard", "works"]
+STRUCTS: dict[str, type[HazardReported] | type[ThirdPartyWorksReported]] = {
+    "hazard": HazardReported,
+    "works": ThirdPartyWorksReported,
+}
+# What the app fills in by itself, or asks elsewhere on the screen.
+FILLED_IN = frozenset({"photos", "pipe_id", "source"})
+
+
+@ft.observable
+@dataclass
+class FindingForm:
+    """One form being filled in; what it holds survives going back to the map."""
+
+    app: AppState
+    kind: FormKind
+    task_id: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    pictures: tuple[PhotoDraft, ...] = ()
+    lists: dict[str, tuple[ListEntry, ...]] = field(default_factory=dict)
+    place: str = ""
+    saved_id: str = ""
+
+    @property
+    def fields(self) -> tuple[FormField, ...]:
+        return tuple(f for f in form_of(STRUCTS[self.kind]) if f.widget != "hidden" and f.name not in FILLED_IN)
+
+    async def prepare(self) -> None:
+        """The lists to choose from, the grade that is usual, and the pipe that is near."""
+        phone = self.app.phone
+        for form_field in self.fields:
+            if form_field.choices:
+                try:
+                    found = await phone.lists(form_field.choices)
+                except NotReady:
+                    continue
+                self.lists[form_field.choices] = found.entries
+        here = phone.position()
+        nearest = await phone.nearest_pipe(here) if here else None
+        if nearest is not None:
+            pipe = (await phone.pipes([nearest.pipe_id])).get(nearest.pipe_id)
+            if pipe is not None:
+                self.place = f"{pipe.pressure_level} {pipe.material} {pipe.diameter} · {nearest.distance_m:.0f} m"
+
+    def change(self, name: str, value: Any) -> None:
+        self.values = {**self.values, name: value}
+
+    def value(self, form_field: FormField) -> Any:
+        """What was chosen, else what the Struct presumes."""
+        if form_field.name in self.values:
+            return self.values[form_field.name]
+        return _presumed(STRUCTS[self.kind], form_field.name)
+
+    @property
+    def missing(self) -> tuple[FormField, ...]:
+        return tuple(f for f in self.fields if f.required and not self.value(f))
+
+    async def add_picture(self, picture: bytes, source: PhotoSource) -> None:
+        address = str(self.values.get("address", ""))
+        taken = await self.app.attempt(take_photo(self.app.phone, picture, source=source, address=address))
+        if taken is not None:
+            self.pictures = (*self.pictures, taken)
+
+    async def save(self) -> bool:
+        phone = self.app.phone
+        given = {name: value for name, value in self.values.items() if value not in (None, "")}
+        if self.kind == "hazard":
+            source = {"source": "patrol"} if self.task_id else {}
+            work: Any = report_hazard(
+                phone, photos=self.pictures, task_id=self.task_id, **({"hazard_type": ""} | source | given)
+            )
+        else:
+            work = report_works(phone, photos=self.pictures, task_id=self.task_id, **given)
+        record = await self.app.attempt(work)
+        if record is None:
+            return False
+        self.saved_id = record.id
+        return True
+
+
+@ft.observable
+@dataclass
+class LeakAlarm:
+    """A reading over the limit: saved at once when it is an emergency, else when the worker says so."""
+
+    app: AppState
+    proposal: LeakProposal
+    record: LeakSuspected | None = None
+    retest_ppm: float | None = None
+
+    async def save(self) -> None:
+        if self.record is None:
+            self.record = await self.app.attempt(report_leak(self.app.phone, self.proposal))
+
+    async def retest(self) -> None:
+        """The reading of this moment, as a correction of what was saved."""
+        reading = self.app.reading
+        if reading is None:
+            return
+        await self.save()
+        if self.record is None:
+            return
+        self.retest_ppm = reading.value_ppm
+        again = report_leak(
+            self.app.phone, self.proposal, retest_ppm=reading.value_ppm, corrects=self.record.corrects or self.record.id
+        )
+        self.record = await self.app.attempt(again) or self.record
+
+
+def _presumed(struct: type[msgspec.Struct], name: str) -> Any:
+    default = next(found.default for found in msgspec.structs.fields(struct) if found.name == name)
+    return default if isinstance(default, str | int | float | tuple) else None
