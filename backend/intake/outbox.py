@@ -15,12 +15,12 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts import service as accounts
 from backend.accounts.keys import SigningKeys
 from backend.db import Database
 from backend.events import listen
-from backend.intake.hub import Held, HubClient, HubError, Written
+from backend.intake.hub import Held, HubClient, HubError
 from backend.intake.models import HubDatabase, OutboxDocument
-from backend.intake.owners import find_device_roles
 from backend.intake.service import OUTBOX_CHANNEL
 from sync.documents.envelope import tag_of
 from sync.signatures import sign, verify
@@ -109,7 +109,8 @@ class Outbox:
     async def _provision_one(self, row: HubDatabase) -> None:
         """The roles are read after the wish was: one raised meanwhile is carried out in the next round."""
         async with self._database.sessions() as session:
-            roles = [f"unit:{row.owner_id}"] if row.kind == "unit" else await find_device_roles(session, row.owner_id)
+            devices = [] if row.kind == "unit" else await accounts.active_device_ids(session, row.owner_id)
+        roles = [f"unit:{row.owner_id}"] if row.kind == "unit" else [f"device:{device}" for device in devices]
         await self._hub.create_database(row.name)
         await self._hub.set_members(row.name, roles or [NOBODY])
         if row.kind == "unit":

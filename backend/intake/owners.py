@@ -24,16 +24,6 @@ async def find_owner(session: AsyncSession, staff_id: str) -> Owner | None:
     )
 
 
-async def find_device_roles(session: AsyncSession, staff_id: str) -> list[str]:
-    """The hub roles that open this person's databases: one for each device that was not revoked."""
-    devices = await session.scalars(
-        select(Device.id)
-        .join(Staff, Staff.id == Device.staff_id)
-        .where(Device.staff_id == staff_id, Device.revoked_at.is_(None), Staff.active)
-    )
-    return [f"device:{device}" for device in devices]
-
-
 async def find_root(session: AsyncSession) -> str:
     """The organisation at the top, whose office sees what belongs to nobody known; empty where there is none yet."""
     root = select(Organisation.id).where(Organisation.parent_id.is_(None)).order_by(Organisation.id).limit(1)

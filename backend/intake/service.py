@@ -1,7 +1,7 @@
 """What other domains ask of intake, inside their own transaction: post to phones, provision, open a conflict."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,14 +29,21 @@ async def post(
     """
     body = encode_body(document)
     for database in await _targets(session, document, staff_id, unit_id):
-        await _want(session, database, document.id, body)
+        await _want(session, database, {document.id: body})
+    await wake_outbox(session)
+
+
+async def post_all(session: AsyncSession, *, documents: Iterable[BackendDocument], unit_id: str) -> None:
+    """Many documents of reference data at once, as an import brings them."""
+    await provision_unit(session, unit_id)
+    await _want(session, unit_database(unit_id), {document.id: encode_body(document) for document in documents})
     await wake_outbox(session)
 
 
 async def post_into(session: AsyncSession, database: DatabaseName, document: BackendDocument) -> None:
     """Puts a document on its way into this very database."""
     await _wish(session, str(database))
-    await _want(session, str(database), document.id, encode_body(document))
+    await _want(session, str(database), {document.id: encode_body(document)})
     await wake_outbox(session)
 
 
@@ -44,7 +51,7 @@ async def withdraw(session: AsyncSession, *, unit_id: str, document_id: str) -> 
     """Deletes a reference document from a unit's database."""
     database = unit_database(unit_id)
     if await session.get(OutboxDocument, (database, document_id)) is not None:
-        await _want(session, database, document_id, None)
+        await _want(session, database, {document_id: None})
         await wake_outbox(session)
 
 
@@ -78,23 +85,27 @@ async def _targets(
     return [user_database(staff_id, now)]
 
 
-async def _want(session: AsyncSession, database: str, doc_id: str, body: bytes | None) -> None:
-    digest = hashlib.sha256(body or b"").digest()
-    row = insert(OutboxDocument).values(database=database, doc_id=doc_id, body=body, sha256=digest)
-    await session.execute(
-        row.on_conflict_do_update(
-            index_elements=["database", "doc_id"],
-            set_={
-                "body": row.excluded.body,
-                "sha256": row.excluded.sha256,
-                "version": OutboxDocument.version + 1,
-                "due_at": func.now(),
-                "attempts": 0,
-                "changed_at": func.now(),
-            },
-            where=OutboxDocument.sha256 != row.excluded.sha256,
-        )
+async def _want(session: AsyncSession, database: str, bodies: Mapping[str, bytes | None]) -> None:
+    if not bodies:
+        return
+    row = insert(OutboxDocument)
+    wanted = row.on_conflict_do_update(
+        index_elements=["database", "doc_id"],
+        set_={
+            "body": row.excluded.body,
+            "sha256": row.excluded.sha256,
+            "version": OutboxDocument.version + 1,
+            "due_at": func.now(),
+            "attempts": 0,
+            "changed_at": func.now(),
+        },
+        where=OutboxDocument.sha256 != row.excluded.sha256,
     )
+    rows = [
+        {"database": database, "doc_id": doc_id, "body": body, "sha256": hashlib.sha256(body or b"").digest()}
+        for doc_id, body in sorted(bodies.items())
+    ]
+    await session.execute(wanted, rows)
 
 
 async def wake_outbox(session: AsyncSession) -> None:
@@ -151,7 +162,7 @@ async def _carry_membership(session: AsyncSession, database: DatabaseName) -> No
         .limit(1)
     )
     for doc_id, body in found:
-        await _want(session, str(database), doc_id, body)
+        await _want(session, str(database), {doc_id: body})
 
 
 async def open_conflict(

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +21,7 @@ from backend.intake.receipts import Answer
 from backend.intake.rules import PHOTO_TAG, Arrived, Ours, Owner, Refused, judge, loose_fields, remarks_on, storable
 from backend.photos.service import PhotoStore, check_picture
 from backend.taken import Take, Taken, Waiting
-from sync.databases import DatabaseName
+from sync.databases import DatabaseName, parse_database
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import tag_of
 from sync.signatures import verify
@@ -287,15 +287,21 @@ async def _remember_wait(session: AsyncSession, fact_id: str, waiting: Waiting) 
 
 async def settle(session: AsyncSession, arrived: Sequence[str], takes: Mapping[str, Take]) -> list[Answer]:
     """Takes the waiting facts that refer to one of these once more; what was settled is answered anew."""
-    waiting = await session.scalars(
-        select(Fact)
-        .where(
-            Fact.state == "waiting",
-            Fact.id.in_(select(FactReference.fact_id).where(FactReference.refers_to.in_(arrived))),
-        )
-        .order_by(Fact.recorded_at, Fact.id)
-    )
-    return [answer for fact in waiting.all() if (answer := await _take_again(session, fact, takes)) is not None]
+    referring = select(FactReference.fact_id).where(FactReference.refers_to.in_(arrived))
+    waiting = select(Fact).where(Fact.state == "waiting", Fact.id.in_(referring))
+    facts = await session.scalars(waiting.order_by(Fact.recorded_at, Fact.id))
+    return [answer for fact in facts.all() if (answer := await _take_again(session, fact, takes)) is not None]
+
+
+async def settle_some(session: AsyncSession, takes: Mapping[str, Take], limit: int) -> None:
+    """Tries some of the waiting facts again: what they refer to may have come by another way than a record."""
+    waiting = select(Fact).where(Fact.state == "waiting").order_by(func.random()).limit(limit)
+    facts = (await session.scalars(waiting.with_for_update(skip_locked=True))).all()
+    for fact in facts:
+        database = parse_database(fact.database)
+        answer = await _take_again(session, fact, takes)
+        if answer is not None and database is not None:
+            await receipts.send(session, database, [answer])
 
 
 async def _take_again(session: AsyncSession, fact: Fact, takes: Mapping[str, Take]) -> Answer | None:

@@ -104,4 +104,6 @@ def _path(photo_id: str) -> str:
 
 
 def _missing(photo_id: str) -> MissingError:
-    return MissingError("photo.missing", "没有这张照片，或无权查看。", "There is no such photo for you.", photo_id=photo_id)
+    return MissingError(
+        "photo.missing", "没有这张照片，或无权查看。", "There is no such photo for you.", photo_id=photo_id
+    )

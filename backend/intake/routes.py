@@ -1,0 +1,74 @@
+"""HTTP of 待核实 (records not taken) and 问题单 (conflicts)."""
+
+from typing import Literal
+
+from litestar import Router, get, post
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.keys import SigningKeys
+from backend.intake import conflicts, quarantined
+from backend.intake.replaying import replay
+from backend.intake.running import setup_of
+from backend.intake.schemas import ConflictOut, ConflictPage, QuarantinedOut, QuarantinedPage, ReasonIn, ReplayOut
+from backend.pages import Limit, Offset
+from backend.scope import Caller, requires
+from backend.settings import Settings
+
+
+@get("/quarantine")
+async def list_quarantined(
+    session: AsyncSession,
+    caller: Caller,
+    state: Literal["open", "taken", "dismissed"] = "open",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> QuarantinedPage:
+    return await quarantined.list_quarantined(session, caller, state=state, limit=limit, offset=offset)
+
+
+@get("/quarantine/{quarantine_id:str}")
+async def show_quarantined(session: AsyncSession, caller: Caller, quarantine_id: str) -> QuarantinedOut:
+    return await quarantined.show_quarantined(session, caller, quarantine_id)
+
+
+@post("/quarantine/{quarantine_id:str}/replay", status_code=200)
+async def replay_quarantined(
+    session: AsyncSession, caller: Caller, quarantine_id: str, settings: Settings, keys: SigningKeys
+) -> ReplayOut:
+    return await replay(session, caller, quarantine_id, setup_of(settings, keys))
+
+
+@post("/quarantine/{quarantine_id:str}/dismiss", status_code=204)
+async def dismiss_quarantined(session: AsyncSession, caller: Caller, quarantine_id: str, data: ReasonIn) -> None:
+    await quarantined.dismiss(session, caller, quarantine_id, data.reason)
+
+
+@get("/conflicts")
+async def list_conflicts(
+    session: AsyncSession,
+    caller: Caller,
+    state: Literal["open", "settled"] = "open",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> ConflictPage:
+    return await conflicts.list_conflicts(session, caller, state=state, limit=limit, offset=offset)
+
+
+@post("/conflicts/{conflict_id:str}/settle", status_code=200)
+async def settle_conflict(session: AsyncSession, caller: Caller, conflict_id: str, data: ReasonIn) -> ConflictOut:
+    return await conflicts.settle_conflict(session, caller, conflict_id, data.reason)
+
+
+router = Router(
+    path="/api",
+    route_handlers=[
+        list_quarantined,
+        show_quarantined,
+        replay_quarantined,
+        dismiss_quarantined,
+        list_conflicts,
+        settle_conflict,
+    ],
+    guards=[requires("records.review")],
+    tags=["records"],
+)
