@@ -35,7 +35,7 @@ class Arrived(Struct, frozen=True):
 
 
 class Pull:
-    """One way of a replication; `run` may be called again and goes on where it was."""
+    """One way of a replication; `run` may be called again and goes on from the checkpoint."""
 
     def __init__(
         self,
@@ -53,7 +53,6 @@ class Pull:
         self._on_pulled = on_pulled
         self._on_done = on_done
         self._usual_bytes = float(FIRST_GUESS_BYTES)
-        self._since: str | int | None = None
         self._written_at = 0.0
         self._unsettled = 0
         self.read = 0
@@ -61,16 +60,11 @@ class Pull:
 
     async def run(self, *, live: bool = False) -> None:
         """Takes everything that is there; with `live` it goes on with what comes, for ever."""
-        try:
-            if self._since is None:
-                self._since = await self._checkpoint.find()
-                self._unsettled = 0
-            async with aclosing(ahead(self._arrivals(self._since, live=live))) as arrivals:
-                async for arrived in arrivals:
-                    await self._take(arrived)
-        except BaseException:
-            self._since = None
-            raise
+        since = await self._checkpoint.find()
+        self._unsettled = 0
+        async with aclosing(ahead(self._arrivals(since, live=live))) as arrivals:
+            async for arrived in arrivals:
+                await self._take(arrived)
 
     async def _take(self, arrived: Arrived) -> None:
         if arrived.documents:
@@ -80,7 +74,6 @@ class Pull:
             self._on_pulled(taken)
             self._on_done(len(taken), arrived.pending)
         self._unsettled += arrived.seen
-        self._since = arrived.seq
         due = arrived.caught_up or time.monotonic() - self._written_at > CHECKPOINT_EVERY_S
         if due and self._unsettled >= WORTH_A_CHECKPOINT:
             await self._checkpoint.write(arrived.seq)

@@ -66,7 +66,6 @@ class Push:
         self._on_done = on_done
         self._since: int | None = None
         self._doubtful = False
-        self._written_at = 0.0
         self.written = 0
         self.parked: list[str] = []
 
@@ -92,22 +91,18 @@ class Push:
             raise
 
     async def _send_all(self, since: int) -> None:
-        unsettled = False
+        compared = False
+        written_seq, written_at = since, time.monotonic()
         async with aclosing(ahead(self._chunks(since))) as chunks:
             async for chunk in chunks:
-                sent = [*chunk.held, *await self._send(chunk.outgoing)]
-                await self._settle(sent)
+                await self._settle([*chunk.held, *await self._send(chunk.outgoing)])
                 self._since = chunk.seq
-                unsettled = unsettled or bool(chunk.held or chunk.outgoing)
-                if unsettled and time.monotonic() - self._written_at > CHECKPOINT_EVERY_S:
-                    await self._write_checkpoint(chunk.seq)
-                    unsettled = False
-        if unsettled and self._since is not None:
-            await self._write_checkpoint(self._since)
-
-    async def _write_checkpoint(self, seq: int) -> None:
-        await self._checkpoint.write(seq)
-        self._written_at = time.monotonic()
+                compared = compared or bool(chunk.held or chunk.outgoing)
+                if compared and time.monotonic() - written_at > CHECKPOINT_EVERY_S:
+                    await self._checkpoint.write(chunk.seq)
+                    written_seq, written_at = chunk.seq, time.monotonic()
+        if compared and self._since is not None and self._since != written_seq:
+            await self._checkpoint.write(self._since)
 
     async def _settle(self, sent: Sequence[str]) -> None:
         if not sent:

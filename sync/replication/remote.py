@@ -7,6 +7,7 @@ https://docs.couchdb.org/en/stable/replication/protocol.html
 
 import asyncio
 import gzip
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -58,6 +59,8 @@ CREATED = 201
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 
 class ChangedRev(Struct, frozen=True):
     rev: str
@@ -96,7 +99,7 @@ class _Diff(Struct, frozen=True):
 
 
 class _Got(Struct, frozen=True):
-    ok: Raw | None = None
+    ok: Raw = Raw()
     error: Refusal | None = None
 
 
@@ -144,11 +147,10 @@ class RemoteDatabase:
         database = aiocouch.database.Database(self._open(), self.name)
         try:
             return msgspec.convert(await database.info(), RemoteInfo)
+        except (aiocouch.UnauthorizedError, aiocouch.ForbiddenError, aiocouch.NotFoundError) as error:
+            _raise(error.__cause__ or error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _raise(error)
-        except (aiocouch.UnauthorizedError, aiocouch.ForbiddenError, aiocouch.NotFoundError) as error:
-            cause = error.__cause__
-            _raise(cause if isinstance(cause, RemoteResponseError) else error)
         except msgspec.MsgspecError as error:
             raise Unreachable(f"{self._server_url} does not answer as a hub: {error}") from error
 
@@ -199,8 +201,11 @@ class RemoteDatabase:
         raw = await self._request("POST", "/_bulk_get", params=params, body=msgspec.json.encode({"docs": docs}))
         found: list[Document] = []
         for got in (got for result in _decode(raw, _BulkGot).results for got in result.docs):
-            if got.ok is not None:
-                found.append(decode_document(decode_fields(bytes(got.ok))))
+            if raw_document := bytes(got.ok):
+                try:
+                    found.append(decode_document(decode_fields(raw_document)))
+                except BadRequest as error:
+                    _log.warning("not taken from the hub: %.200r: %s", raw_document, error.reason)
             elif got.error is not None and got.error.error != "not_found":
                 raise Unreachable(f"the hub cannot read {got.error.id}: {got.error.error} {got.error.reason}")
         return found, len(raw)
@@ -265,7 +270,8 @@ def _refuse(status: int, answer: bytes) -> NoReturn:
         said = msgspec.json.decode(answer, type=_Error)
     refusal = _REFUSALS.get(status)
     if status == TooLarge.status:
-        raise TooLarge(said.reason or said.error if said else "the request entity is too large")
+        words = said or _Error(TooLarge.default_error, "the request entity is too large")
+        raise TooLarge(words.reason or words.error, error=words.error)
     if said is None or refusal is None:
         raise Unreachable(f"the hub's answer was {status} {said.reason or said.error if said else ''}".rstrip())
     raise refusal(said.reason or said.error)

@@ -93,6 +93,7 @@ class Replicator:
         """
         before = self._sums()
         if self._push is not None:
+            self._push.recheck()
             await _restarting(self._run_push)
         if self._pull is not None:
             await _restarting(self._pull.run)
