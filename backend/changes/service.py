@@ -23,9 +23,11 @@ _PUBLISH_LOCK = 7_345_208
 # whoever has read up to a place can miss nothing that comes later.
 _PUBLISH = text(
     """
-    WITH waiting AS (
-        SELECT dataset, subject_id, row_number() OVER (ORDER BY changed_at, subject_id) AS number
-        FROM regulator_changes WHERE dataset = :dataset AND position IS NULL
+    WITH free AS (
+        SELECT dataset, subject_id, changed_at FROM regulator_changes
+        WHERE dataset = :dataset AND position IS NULL FOR UPDATE SKIP LOCKED
+    ), waiting AS (
+        SELECT dataset, subject_id, row_number() OVER (ORDER BY changed_at, subject_id) AS number FROM free
     ), top AS (
         SELECT coalesce(max(position), 0) AS position FROM regulator_heads WHERE dataset = :dataset
     ), placed AS (
@@ -95,4 +97,4 @@ async def read_changes(
         .order_by(Change.position)
         .limit(limit)
     )
-    return [ChangeLine(position or 0, *rest) for position, *rest in rows]
+    return [ChangeLine(row[0] or 0, row[1], row[2], row[3], row[4], row[5]) for row in rows]

@@ -147,11 +147,11 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
     ),
     "facility_kind": _entries(
         ("valve", "阀门", "Valve"),
-        ("valve_chamber", "阀门井", "Valve chamber"),
         ("regulator_box", "调压箱", "Regulator box"),
-        ("regulator_cabinet", "调压柜", "Regulator cabinet"),
-        ("regulating_station", "调压站", "Regulating station"),
-        ("marker_post", "标志桩", "Marker post"),
+        ("drip_pot", "凝水缸", "Drip pot"),
+        ("marker", "标志桩", "Marker post"),
+        ("test_post", "阴极保护桩", "Cathodic protection test post"),
+        ("other", "其他", "Other"),
     ),
     "visit_outcome": _entries(
         ("entered", "已入户", "Entered"),

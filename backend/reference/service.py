@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
-from sqlalchemy import column, func, select, table
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
+from backend.accounts import service as accounts
 from backend.errors import MissingError, NotAllowedError, UnusableError
 from backend.intake import service as intake
 from backend.reference.defaults import CUSTOMER_REQUIRED_FIELDS, LEAK_ALARM_PPM, LEAK_EMERGENCY_PPM, LISTS
@@ -17,8 +18,6 @@ from backend.reference.schemas import ListOut, SettingsFields, SettingsOut
 from backend.scope import Caller
 from sync.documents.envelope import BackendDocument
 from sync.documents.reference import ChoiceList, CompanySettings, ListEntry, reference_id
-
-_organisations = table("organisations", column("id"), column("kind"), column("name"), column("path"))
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -33,22 +32,12 @@ class Place(msgspec.Struct, frozen=True):
 async def find_place(
     session: AsyncSession, organisation_id: str, *, caller: Caller | None = None, right: str = ""
 ) -> Place:
-    """Raises `MissingError` for an unknown organisation, `NotAllowedError` where the caller's `right` does not reach it."""
-    own, above = _organisations.alias("own"), _organisations.alias("above")
-    found = (
-        await session.execute(
-            select(own.c.id, own.c.name, own.c.path, above.c.id)
-            .outerjoin(above, (above.c.kind == "company") & own.c.path.startswith(above.c.path))
-            .where(own.c.id == organisation_id)
-        )
-    ).first()
-    if found is None:
-        raise MissingError(
-            "organisation.unknown", "没有这个单位。", "There is no such organisation.", id=organisation_id
-        )
-    if caller is not None and not caller.holds(right, found[2]):
+    """Raises `MissingError` for an unknown organisation, `NotAllowedError` where `right` ends before it."""
+    organisation = await accounts.find_organisation(session, organisation_id, caller)
+    if caller is not None and not caller.holds(right, organisation.path):
         raise NotAllowedError("right.missing", "您没有这个单位的权限。", "You may not do this there.", right=right)
-    return Place(found[0], found[1], found[2], found[3] or found[0])
+    company = await accounts.find_company(session, organisation_id)
+    return Place(organisation.id, organisation.name, organisation.path, company.id)
 
 
 async def next_number(session: AsyncSession, company_id: str, kind: str, day: date) -> int:
@@ -123,9 +112,9 @@ async def find_settings(session: AsyncSession, company_id: str) -> SettingsOut:
     )
     if row is not None:
         return SettingsOut(row.version, msgspec.convert(row.fields, SettingsFields), row.changed_at)
-    name = await session.scalar(select(_organisations.c.name).where(_organisations.c.id == company_id))
+    company = await accounts.find_organisation(session, company_id)
     start = SettingsFields(
-        company_name=name or "",
+        company_name=company.name,
         emergency_phone="",
         leak_alarm_ppm=LEAK_ALARM_PPM,
         leak_emergency_ppm=LEAK_EMERGENCY_PPM,
@@ -169,19 +158,9 @@ async def post_reference(session: AsyncSession, company_id: str) -> None:
 
 
 async def _post_to_units(session: AsyncSession, company_id: str, documents: Sequence[BackendDocument]) -> None:
-    for unit_id in await list_units(session, company_id):
+    for unit in await accounts.units_under(session, company_id):
         for document in documents:
-            await intake.post(session, unit_id=unit_id, document=document)
-
-
-async def list_units(session: AsyncSession, company_id: str) -> list[str]:
-    path = select(_organisations.c.path).where(_organisations.c.id == company_id).scalar_subquery()
-    rows = await session.scalars(
-        select(_organisations.c.id)
-        .where(_organisations.c.kind == "unit", func.starts_with(_organisations.c.path, path))
-        .order_by(_organisations.c.id)
-    )
-    return list(rows)
+            await intake.post(session, unit_id=unit.id, document=document)
 
 
 def _list_document(found: ListOut) -> ChoiceList:
