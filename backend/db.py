@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
-from litestar.datastructures import State
 import uuid_utils
+from litestar.datastructures import State
 from sqlalchemy import DateTime, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine

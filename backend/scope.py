@@ -100,7 +100,7 @@ def within(organisation_id: ColumnElement[str] | InstrumentedAttribute[str], cal
     return organisation_id.in_(select(_organisations.c.id).where(reach))
 
 
-Statement = TypeVar("Statement", bound=Select[Any] | Update | Delete)
+Statement = TypeVar("Statement", bound=Select[*tuple[Any, ...]] | Update | Delete)
 
 
 def scoped(

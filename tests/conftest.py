@@ -9,10 +9,13 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
 from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
+from backend.app import create_app
 from backend.cluster import Cluster
 from backend.db import Database, import_models
 from backend.settings import Settings
@@ -122,3 +125,10 @@ async def own_database(own_settings: Settings) -> AsyncIterator[Database]:
         await connection.execute(text("SELECT 1"))
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def client(settings: Settings, database: Database) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """The application on the test's transaction; `tests.factories.accounts.bearer` signs somebody in."""
+    async with AsyncTestClient(create_app(settings, database=database), raise_server_exceptions=False) as client:
+        yield client

@@ -48,14 +48,24 @@ Offset = Annotated[int, Parameter(ge=0)]
 
 
 @post("/sign-in", status_code=200)
-async def sign_in(data: SignInIn, database: Database, settings: Settings, keys: SigningKeys) -> SignedIn:
+async def sign_in(
+    data: SignInIn,
+    database: Database,
+    settings: Settings,
+    keys: SigningKeys,
+) -> SignedIn:
     return await service.sign_in(
         database, settings, keys, staff_number=data.staff_number, password=data.password, device=data.device
     )
 
 
 @post("/refresh", status_code=200)
-async def refresh(data: RefreshIn, database: Database, settings: Settings, keys: SigningKeys) -> SignedIn:
+async def refresh(
+    data: RefreshIn,
+    database: Database,
+    settings: Settings,
+    keys: SigningKeys,
+) -> SignedIn:
     return await service.refresh(database, settings, keys, refresh_token=data.refresh_token, device_id=data.device_id)
 
 
@@ -200,7 +210,10 @@ async def withdraw_client(session: AsyncSession, caller: Caller, client_id: str)
 
 @post("/oauth/token", status_code=200)
 async def client_token(
-    request: Request[Any, Any, Any], session: AsyncSession, keys: SigningKeys, settings: Settings
+    request: Request[Any, Any, Any],
+    session: AsyncSession,
+    keys: SigningKeys,
+    settings: Settings,
 ) -> ClientToken:
     """Client credentials by HTTP Basic or in the form (RFC 6749, 2.3.1)."""
     form = await request.form()

@@ -22,8 +22,16 @@ async def register_device(session: AsyncSession, staff: Staff, device: DeviceIn)
     """Raises where it was revoked or belongs to somebody else."""
     found = await session.get(Device, device.device_id)
     if found is None:
-        found = Device(id=device.device_id, staff_id=staff.id, organisation_id=staff.organisation_id)
+        found = Device(
+            id=device.device_id,
+            staff_id=staff.id,
+            organisation_id=staff.organisation_id,
+            name=device.name,
+            platform=device.platform,
+            app_version=device.app_version,
+        )
         session.add(found)
+        await session.flush()
         facts = {"name": device.name, "platform": device.platform}
         await audit.record(
             session,

@@ -1,0 +1,140 @@
+"""The ASGI application: one flat list of routers, one error handler, headers, health and metrics."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.config.compression import CompressionConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ControllerRouterHandler
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+
+from backend import errors
+from backend.accounts import routes as accounts
+from backend.accounts import service as accounts_service
+from backend.accounts.keys import SigningKeys
+from backend.db import Database, transaction
+from backend.events import EventFeed
+from backend.network import routes as network
+from backend.observing import configure_logging, observing
+from backend.scope import Caller, current_caller
+from backend.settings import Settings
+
+VERSION = "0.1.0"
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+ROUTERS: tuple[ControllerRouterHandler, ...] = (accounts.router, network.router)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    route_handlers: Sequence[ControllerRouterHandler] = (),
+    lifespans: Sequence[Lifespan] = (),
+    database: Database | None = None,
+) -> Litestar:
+    """`settings.database_url` is set and migrated; `database` is given only by tests."""
+    configure_logging(settings)
+    opened = database or Database(settings)
+    state = State(
+        {
+            "settings": settings,
+            "database": opened,
+            "signing_keys": SigningKeys(settings.data_dir / "keys"),
+            "authenticate": accounts_service.authenticate,
+            "events": EventFeed(opened),
+        }
+    )
+    return Litestar(
+        route_handlers=[healthz, readyz, metrics, *ROUTERS, *route_handlers],
+        state=state,
+        lifespan=[_running, *lifespans],
+        dependencies={
+            "session": Provide(transaction),
+            "caller": Provide(_caller),
+            "database": Provide(_database, sync_to_thread=False),
+            "settings": Provide(_settings, sync_to_thread=False),
+            "keys": Provide(_keys, sync_to_thread=False),
+        },
+        middleware=[observing(settings)],
+        exception_handlers={Exception: errors.answer},
+        request_max_body_size=settings.max_body_bytes,
+        compression_config=CompressionConfig(backend="gzip", minimum_size=1000),
+        openapi_config=_openapi(),
+        logging_config=None,
+    )
+
+
+async def _caller(request: Request[Any, Any, Any]) -> Caller:
+    return await current_caller(request)
+
+
+def _database(state: State) -> Database:
+    database: Database = state.database
+    return database
+
+
+def _settings(state: State) -> Settings:
+    settings: Settings = state.settings
+    return settings
+
+
+def _keys(state: State) -> SigningKeys:
+    keys: SigningKeys = state.signing_keys
+    return keys
+
+
+@asynccontextmanager
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    """The listening connection for the console's events lives as long as the application."""
+    feed = asyncio.create_task(app.state.events.run())
+    try:
+        yield
+    finally:
+        feed.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await feed
+        await app.state.database.close()
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="气巡 Qixun",
+        version=VERSION,
+        path="/schema",
+        render_plugins=[ScalarRenderPlugin()],
+        components=Components(
+            security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+        ),
+        security=[{"bearer": []}],
+    )
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@get("/readyz", include_in_schema=False)
+async def readyz(database: Database) -> Response[dict[str, str]]:
+    """503 while PostgreSQL does not answer."""
+    try:
+        async with asyncio.timeout(2), database.sessions() as session:
+            await session.execute(text("SELECT 1"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the service is not ready
+        return Response({"status": "not ready", "reason": type(error).__name__}, status_code=503)
+    return Response({"status": "ready"})
+
+
+@get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)
+async def metrics() -> Response[bytes]:
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
