@@ -20,6 +20,7 @@ from backend.patrol.service.walks import (
     regulator_items,
     tracks_geojson,
     uncovered_geojson,
+    walked_geojson,
 )
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "stop_plan",
     "tracks_geojson",
     "uncovered_geojson",
+    "walked_geojson",
     "withdraw_task",
 ]

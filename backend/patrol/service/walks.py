@@ -182,6 +182,16 @@ async def uncovered_geojson(session: AsyncSession, caller: Caller, patrol_id: st
     return _collection([part for part in parts if part[0]])
 
 
+async def walked_geojson(session: AsyncSession, caller: Caller, since: datetime, until: datetime) -> bytes:
+    """The assigned pipe that the patrols of this time have covered, a feature for each patrol."""
+    await count_due(session)
+    query = scoped(
+        select(func.ST_AsGeoJSON(Patrol.walked, 6), Patrol.id, Patrol.staff_id), Patrol.organisation_id, caller
+    ).where(Patrol.started_at >= since, Patrol.started_at < until, Patrol.walked.is_not(None))
+    rows = await session.execute(query)
+    return _collection([(line, {"patrol_id": patrol, "staff_id": staff}) for line, patrol, staff in rows if line])
+
+
 def _collection(parts: Sequence[tuple[str, dict[str, Any]]]) -> bytes:
     features = [{"type": "Feature", "geometry": json.loads(shape), "properties": facts} for shape, facts in parts]
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
