@@ -72,6 +72,7 @@ class Phone:
             platform=platform.system().lower(),
             app_version=app_version,
         )
+        session.on_server_time = clock.take_server
         return cls(data_dir, session, clock)
 
     async def close(self) -> None:
@@ -102,8 +103,6 @@ class Phone:
         profile = await self.session.sign_in(staff_number, password)
         if self._stores is not None:
             await asyncio.to_thread(self._stores.close)
-        if self.session.server_time is not None:
-            self.clock.take_server(self.session.server_time)
         self._stores = Stores(self.data_dir / "stores" / profile.staff.staff_id, profile.staff.staff_id)
         self._reference = Reference(self._stores)
         self._tasks = Tasks(self._stores)
@@ -193,7 +192,8 @@ class Phone:
     ) -> R:
         """Completes the record with its envelope and keeps it, its photos first; on the disk when it returns.
 
-        Without `position` the latest known one is taken. `photo_ids` are photos kept before. `draft` is dropped with the saving. Raises FieldError.
+        Without `position` the latest known one is taken; `photo_ids` are photos kept before; `draft` is dropped
+        with the saving. Raises FieldError.
         """
         doc_id = record_id or new_id(str(kind.__struct_config__.tag))
         envelope: dict[str, Any] = {

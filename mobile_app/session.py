@@ -6,7 +6,7 @@ staff on a phone: a hub's access list names devices, and two people who share a 
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,8 @@ class Session:
         self.server_url = server_url.rstrip("/") + "/"
         self.app_version = app_version
         self.profile: Profile | None = None
-        self.server_time: datetime | None = None
+        # Told with each answer that carries the server's time.
+        self.on_server_time: Callable[[datetime], None] = lambda _at: None
         self._data_dir = data_dir
         self._name = name
         self._platform = platform
@@ -238,7 +239,7 @@ class Session:
         await asyncio.to_thread(self._write, profile)
         await asyncio.to_thread(self._write_device_id, number, device_id)
         self.profile = profile
-        self.server_time = answer.server_time
+        self.on_server_time(answer.server_time)
         self._access_token = answer.access_token
         life_s = (answer.expires_at - answer.server_time).total_seconds()
         self._renew_at = time.monotonic() + max(life_s - RENEW_BEFORE_S, life_s / 2)

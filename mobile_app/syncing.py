@@ -1,0 +1,422 @@
+"""Sending and receiving while the app runs, and one status line that never says more than is true.
+
+Records go first, then the office's answers come, then reference data, then photos. Each database has its own
+replicator, so that one that refuses (401, 403, 404: stale, nothing is deleted) hinders no other.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from device_bridge.health import battery_percent, free_storage_bytes
+from mobile_app import errors
+from mobile_app.office_news import act_on_membership, last_accepted_at, newer_membership, take_receipts
+from mobile_app.phone import Phone
+from sync.databases import parse_database
+from sync.errors import Forbidden, NotFound, SyncError, Unauthorized, Unreachable
+from sync.replication import Progress, RemoteDatabase, Replicator
+from sync.store.records import RecordStore
+from sync.store.store import Store
+
+State = Literal["offline", "waiting", "syncing", "accepted", "refused"]
+
+# A database that refused is asked again: rights come back without the phone being told.
+ASK_AGAIN_S = 30.0
+# Without a network a try costs nothing.
+OFFLINE_PAUSE_S = 0.8
+LONGEST_PAUSE_S = 30.0
+# The office shows a device as silent after some minutes without this.
+STATUS_EVERY_S = 60.0
+# How often it is looked whether another quarter or unit is to be replicated.
+PLAN_EVERY_S = 5.0
+# Photos wait for records, but not for one that the hub keeps refusing to answer about.
+PHOTOS_EVERY_S = 2.0
+_DRAW_EVERY_S = 0.1
+# `sync_now` waits at most so long for what is being sent live.
+SENT_WITHIN_S = 30.0
+
+# The key of what concerns all databases.
+_NETWORK = ""
+
+_log = logging.getLogger(__name__)
+
+
+class SyncStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`waiting`: records and photos that the office has not accepted yet; `done` of `total` documents sent since the
+    start. `accepted` only when nothing waits, nothing is refused and the server answers.
+    """
+
+    state: State = "offline"
+    waiting: int = 0
+    done: int = 0
+    total: int = 0
+    last_accepted_at: datetime | None = None
+    refused: int = 0
+    error_zh: str = ""
+    error_en: str = ""
+
+
+class Syncing:
+    """`start` when somebody has signed in, `stop` before he signs out or the app ends."""
+
+    def __init__(self, phone: Phone) -> None:
+        self.phone = phone
+        self.status = SyncStatus()
+        self._listeners: dict[object, Callable[[SyncStatus], None]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._draw = asyncio.Event()
+        self._replan = asyncio.Event()
+        self._news = asyncio.Event()
+        self._live: list[Replicator] = []
+        self._progress: dict[str, Progress] = {}
+        self._trouble: dict[str, tuple[str, str]] = {}
+        self._online = False
+        self._one_round = asyncio.Lock()
+
+    def subscribe(self, listener: Callable[[SyncStatus], None]) -> Callable[[], None]:
+        """Calls `listener` on the event loop with each new status; returns the way to stop it."""
+        token = object()
+        self._listeners[token] = listener
+        return lambda: self._listeners.pop(token, None) and None
+
+    def start(self) -> None:
+        if self._task is None or self._task.done():
+            self._stop.clear()
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        self._stop.set()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._live.clear()
+
+    def wake(self) -> None:
+        """The network is back, or the worker asks: tries at once instead of after a pause."""
+        self._woken.set()
+        for replicator in self._live:
+            replicator.wake()
+
+    async def sync_now(self) -> SyncStatus:
+        """Everything once, both ways, and the status then. Never raises for a missing network: the status tells."""
+        self.wake()
+        if self._live:
+            await self._wait_until_sent()
+        else:
+            await self._round()
+        await self._refresh()
+        return self.status
+
+    # The life of it
+
+    async def _run(self) -> None:
+        unsubscribe = self.phone.subscribe(self._changed)
+        helpers = [
+            asyncio.create_task(part) for part in (self._draw_status(), self._report_device(), self._read_news())
+        ]
+        pause_s = OFFLINE_PAUSE_S
+        try:
+            while not self._stop.is_set():
+                if await self._round():
+                    pause_s = OFFLINE_PAUSE_S
+                    await self._live_until_replanned()
+                else:
+                    await self._pause(pause_s)
+                    pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S) if self._online else OFFLINE_PAUSE_S
+        finally:
+            unsubscribe()
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    async def _round(self) -> bool:
+        """One pass over all databases in their order; False when the server did not answer or wants a sign-in."""
+        async with self._one_round:
+            if not await self._reach():
+                return False
+            for kinds, push, pull in ((("user",), True, True), (("unit",), False, True), (("media",), True, False)):
+                for name in await asyncio.to_thread(self._planned):
+                    found = parse_database(name)
+                    if found is not None and found.kind in kinds:
+                        await self._once(name, push=push, pull=pull)
+                if "user" in kinds:
+                    await self._take_news()
+            self._draw.set()
+            return self._online
+
+    async def _reach(self) -> bool:
+        """A valid token, and with it the list of databases and the server's time."""
+        try:
+            await self.phone.session.token()
+        except errors.WorkError as error:
+            self._online = isinstance(error, errors.ServerError) and error.status > 0
+            self._note(_NETWORK, error.zh, error.en)
+            return False
+        self._online = True
+        self._clear(_NETWORK)
+        return True
+
+    async def _once(self, name: str, *, push: bool, pull: bool) -> None:
+        async with self._remote(name) as remote:
+            replicator = self._replicator(await asyncio.to_thread(self._store, name), remote, push=push, pull=pull)
+            await self._guarded(name, replicator.run_once())
+
+    async def _live_until_replanned(self) -> None:
+        """Replicates all databases live, until another quarter begins or the units change."""
+        plan = await asyncio.to_thread(self._planned)
+        self._replan.clear()
+        async with AsyncExitStack() as stack:
+            tasks = [asyncio.create_task(self._watch_plan(plan))]
+            try:
+                for name in plan:
+                    remote = await stack.enter_async_context(self._remote(name))
+                    store = await asyncio.to_thread(self._store, name)
+                    found = parse_database(name)
+                    kind = found.kind if found else "user"
+                    replicator = self._replicator(store, remote, push=kind != "unit", pull=kind != "media")
+                    if kind == "media":
+                        tasks.append(asyncio.create_task(self._photos_live(name, replicator)))
+                    else:
+                        self._live.append(replicator)
+                        tasks.append(asyncio.create_task(self._keep_live(name, replicator)))
+                await tasks[0]
+            finally:
+                self._live.clear()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_plan(self, plan: list[str]) -> None:
+        while not self._replan.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PLAN_EVERY_S):
+                    await self._replan.wait()
+            if await asyncio.to_thread(self._planned) != plan:
+                return
+
+    async def _keep_live(self, name: str, replicator: Replicator) -> None:
+        while True:
+            await self._guarded(name, replicator.run_live(self._stop))
+            await self._pause(ASK_AGAIN_S)
+
+    async def _photos_live(self, name: str, replicator: Replicator) -> None:
+        """Photos leave when no record is waiting to."""
+        while True:
+            if await asyncio.to_thread(self._photos_may_go):
+                await self._guarded(name, replicator.run_once())
+            else:
+                self._clear(name)
+            await asyncio.sleep(PHOTOS_EVERY_S)
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, object]) -> None:
+        """Refusals and silences are noted for the status; nothing is ever deleted for them."""
+        try:
+            await work
+        except Unreachable:
+            self._went_silent()
+        except (Unauthorized, Forbidden, NotFound) as error:
+            if not isinstance(error, NotFound):
+                # Rights may have changed: the next token carries them.
+                self.phone.session.drop_token()
+            self._note(
+                name, "服务器暂不允许同步，数据保留在手机里", f"The server does not allow it now ({error.reason})"
+            )
+        except SyncError as error:
+            _log.exception("%s cannot be synchronised", name)
+            self._note(name, f"同步出错：{error.reason}", f"Sync failed: {error.reason}")
+        else:
+            self._clear(name)
+
+    # What is replicated
+
+    def _planned(self) -> list[str]:
+        """Own records first, units, then photos; a quarter that still holds unsent records is never left out."""
+        listed = self.phone.profile.databases
+        current = {self.phone.record_store(), self.phone.photo_store()}
+        own: dict[str, list[str]] = {}
+        for kind, names in (("user", listed.user), ("media", listed.media)):
+            stores = self.phone.stores.all_own("user" if kind == "user" else "media")
+            kept = [_name(store) for store in stores if store in current or _unsettled(store)]
+            own[kind] = list(dict.fromkeys([*kept, *names]))
+        return [*own["user"], *listed.units, *own["media"]]
+
+    def _store(self, name: str) -> Store:
+        found = parse_database(name)
+        if found is None:
+            raise NotFound(f"{name} is no database of this product")
+        if found.kind == "unit":
+            return self.phone.stores.unit(found.owner)
+        return self.phone.stores.own("user" if found.kind == "user" else "media", found.quarter)
+
+    def _remote(self, name: str) -> RemoteDatabase:
+        return RemoteDatabase(self.phone.session.hub_url, name, self._token)
+
+    def _replicator(self, store: Store, remote: RemoteDatabase, *, push: bool, pull: bool) -> Replicator:
+        name = remote.name
+        return Replicator(
+            store,
+            remote,
+            push=push,
+            pull=pull,
+            on_sent=lambda _ids: self._draw.set(),
+            on_pulled=lambda _ids: self._arrived(),
+            on_progress=lambda progress: self._progressed(name, progress),
+        )
+
+    async def _token(self) -> str:
+        try:
+            return await self.phone.session.token()
+        except errors.ServerError as error:
+            raise Unreachable(error.en, connected=error.status > 0) from error
+        except errors.WorkError as error:
+            raise Unauthorized(error.en) from error
+
+    # News from the office
+
+    def _arrived(self) -> None:
+        self._news.set()
+        self._draw.set()
+
+    async def _read_news(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self._take_news()
+
+    async def _take_news(self) -> None:
+        await asyncio.to_thread(take_receipts, self.phone)
+        membership = await asyncio.to_thread(newer_membership, self.phone)
+        if membership is not None:
+            gone = await asyncio.to_thread(act_on_membership, self.phone, membership)
+            _log.info("membership %s: dropped %s", membership.version, gone)
+            # The list of databases comes with a new token.
+            self.phone.session.drop_token()
+            self._replan.set()
+        self.phone.tell()
+
+    async def _report_device(self) -> None:
+        """The device's last contact, for the office; the answer sets the clock."""
+        while True:
+            if self._online:
+                with suppress(errors.WorkError, msgspec.MsgspecError):
+                    answer = await self.phone.session.post("/api/devices/status", await asyncio.to_thread(self._device))
+                    at = msgspec.convert(answer["server_time"], datetime)
+                    await asyncio.to_thread(self.phone.clock.take_server, at)
+            await asyncio.sleep(STATUS_EVERY_S if self._online else OFFLINE_PAUSE_S)
+
+    def _device(self) -> dict[str, Any]:
+        return {
+            "waiting": self.status.waiting,
+            "refused": self.status.refused,
+            "app_version": self.phone.session.app_version,
+            "storage_free_bytes": free_storage_bytes(Path(self.phone.data_dir)),
+            "battery_percent": battery_percent(),
+            "clock_at": self.phone.clock.now().at,
+        }
+
+    # The status
+
+    def _changed(self) -> None:
+        self._draw.set()
+
+    def _progressed(self, name: str, progress: Progress) -> None:
+        self._progress[f"{name} {progress.direction}"] = progress
+        if progress.error is None:
+            self._online = True
+            self._clear(_NETWORK)
+            self._clear(name)
+        else:
+            self._went_silent()
+        self._draw.set()
+
+    def _went_silent(self) -> None:
+        self._online = False
+        self._note(_NETWORK, "现在连不上服务器", "The server cannot be reached now")
+
+    def _note(self, name: str, zh: str, en: str) -> None:
+        self._trouble[name] = (zh, en)
+        self._draw.set()
+
+    def _clear(self, name: str) -> None:
+        if self._trouble.pop(name, None) is not None:
+            self._draw.set()
+
+    async def _draw_status(self) -> None:
+        while True:
+            await self._refresh()
+            await self._draw.wait()
+            self._draw.clear()
+            await asyncio.sleep(_DRAW_EVERY_S)
+
+    async def _refresh(self) -> None:
+        counts = [await self.phone.counts(), await self.phone.photo_counts()]
+        to_send = sum(found.get("saved", 0) for found in counts)
+        waiting = to_send + sum(found.get("sent", 0) for found in counts)
+        refused = sum(found.get("refused", 0) for found in counts)
+        sent = [progress for key, progress in self._progress.items() if key.endswith(" push")]
+        trouble = next(iter(self._trouble.values()), ("", ""))
+        status = SyncStatus(
+            state=self._state(to_send, waiting, refused, trouble=bool(self._trouble)),
+            waiting=waiting,
+            done=sum(progress.done for progress in sent),
+            total=sum(max(progress.total, progress.done) for progress in sent),
+            last_accepted_at=await asyncio.to_thread(last_accepted_at, self.phone),
+            refused=refused,
+            error_zh=trouble[0],
+            error_en=trouble[1],
+        )
+        if status != self.status:
+            self.status = status
+            for listener in tuple(self._listeners.values()):
+                listener(status)
+
+    def _state(self, to_send: int, waiting: int, refused: int, *, trouble: bool) -> State:
+        if not self._online:
+            return "offline"
+        if to_send and not trouble:
+            return "syncing"
+        if refused:
+            return "refused"
+        return "waiting" if waiting or trouble else "accepted"
+
+    # Inside
+
+    def _photos_may_go(self) -> bool:
+        records = sum(store.counts()["saved"] for store in self.phone.stores.all_own("user"))
+        photos = sum(store.counts()["saved"] for store in self.phone.stores.all_own("media"))
+        return bool(photos) and not records
+
+    async def _wait_until_sent(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SENT_WITHIN_S):
+                while await asyncio.to_thread(self._to_send) and self._online:
+                    await asyncio.sleep(_DRAW_EVERY_S)
+
+    def _to_send(self) -> int:
+        stores = (*self.phone.stores.all_own("user"), *self.phone.stores.all_own("media"))
+        return sum(store.counts()["saved"] for store in stores)
+
+    async def _pause(self, seconds: float) -> None:
+        self._woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+
+def _name(store: Store) -> str:
+    return store.path.stem
+
+
+def _unsettled(store: RecordStore) -> bool:
+    counts = store.counts()
+    return bool(counts["saved"] or counts["sent"] or counts["refused"])
