@@ -6,7 +6,7 @@ https://docs.couchdb.org/en/stable/api/
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
@@ -150,7 +150,10 @@ class HubClient:
             host = f"[{host}]"
         netloc = host if parts.port is None else f"{host}:{parts.port}"
         self._root = urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
-        self._auth = aiohttp.BasicAuth(parts.username or "", parts.password or "") if parts.username else None
+        self._headers = {}
+        if parts.username:
+            credentials = aiohttp.encode_basic_auth(unquote(parts.username), unquote(parts.password or ""))
+            self._headers["Authorization"] = credentials
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -272,7 +275,7 @@ class HubClient:
         timeout_s: float = _TIMEOUT_S,
     ) -> bytes:
         if self._session is None:
-            self._session = aiohttp.ClientSession(auth=self._auth)
+            self._session = aiohttp.ClientSession(headers=self._headers)
         if json is not None:
             data = msgspec.json.encode(json)
         sent = {"Accept": "application/json", **(headers or {})}
