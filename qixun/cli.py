@@ -1,0 +1,195 @@
+"""`qixun`: serve, work, import and set up from the command line."""
+
+import argparse
+import asyncio
+import getpass
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from backend.migrations.run import upgrade
+
+from backend.cluster import ClusterError
+from backend.db import Database
+from backend.errors import AppError
+from backend.settings import Settings, SettingsError, load_settings
+from qixun import setup
+from qixun.server import StartError, build, database_of, hub_administrator, require_free_port
+
+# Open feeds of phones and consoles would keep a server from stopping for ever.
+_LAST_ANSWERS_S = 3
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    try:
+        settings = load_settings()
+        sys.exit(arguments.run(settings, arguments))
+    except (SettingsError, ClusterError, StartError) as error:
+        sys.exit(f"qixun: {error}")
+    except AppError as error:
+        sys.exit(f"qixun: {error.detail} / {error.detail_en}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="qixun", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="console, app, API and hub on one port")
+    serve.add_argument("--demo", action="store_true", help="on an empty database: the demo company and a played shift")
+    serve.set_defaults(run=_serve)
+
+    worker = commands.add_parser("worker", help="jobs, intake and outbox (with QIXUN_EMBEDDED_WORKER=false on serve)")
+    worker.set_defaults(run=_work)
+
+    migrate = commands.add_parser("migrate", help="bring the database's tables up to date")
+    migrate.set_defaults(run=_migrate)
+
+    company = commands.add_parser("create-company", help="a company and its first administrator")
+    company.add_argument("name")
+    company.add_argument("--administrator", required=True, metavar="NUMBER", help="the administrator's staff number")
+    company.add_argument("--unit", action="append", default=[], help="a unit of the company; may be repeated")
+    company.set_defaults(run=_create_company)
+
+    network = commands.add_parser(
+        "import-network", help="pipes and facilities from GeoPackage, Shapefile, GeoJSON, CSV"
+    )
+    network.add_argument("file", type=Path)
+    network.add_argument("--unit", required=True, help="the unit that patrols it: its name, or its id")
+    network.add_argument("--layer", help="of a file with several; default: all that are known")
+    network.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="where names are not known")
+    network.add_argument("--crs", help="for a file that does not name its coordinate system, e.g. EPSG:4549")
+    network.add_argument("--dry-run", action="store_true", help="the report only; nothing is taken")
+    network.add_argument("--json", type=Path, help="write the whole report here")
+    network.set_defaults(run=_import_network)
+
+    demo = commands.add_parser("export-demo-network", help="the demo network as a GeoPackage")
+    demo.add_argument("file", type=Path)
+    demo.set_defaults(run=_export_demo_network)
+
+    admin = commands.add_parser("hub-admin", help="the embedded hub's administrator, name:password")
+    admin.set_defaults(run=_hub_admin)
+    return parser
+
+
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    require_free_port(settings)
+    with database_of(settings) as settings:
+        upgrade(settings.database_url)
+        if arguments.demo:
+            from qixun.demo.play import DemoServer  # noqa: PLC0415 - the demo's packages are wanted by it alone
+
+            return asyncio.run(DemoServer(settings).run())
+        asyncio.run(serve(settings))
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    await server_of(settings).serve()
+
+
+def server_of(settings: Settings) -> uvicorn.Server:
+    config = uvicorn.Config(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        proxy_headers=settings.https,
+    )
+    return uvicorn.Server(config)
+
+
+def _work(settings: Settings, _: argparse.Namespace) -> int:
+    from backend.worker import run_worker  # noqa: PLC0415
+
+    if not settings.couchdb_url:
+        message = "a separate worker reaches the hub by QIXUN_COUCHDB_URL; set it, or let `qixun serve` work by itself"
+        raise StartError(f"独立的 worker 需要 QIXUN_COUCHDB_URL / {message}")
+    with database_of(settings) as settings:
+        asyncio.run(run_worker(settings))
+    return 0
+
+
+def _migrate(settings: Settings, _: argparse.Namespace) -> int:
+    with database_of(settings) as settings:
+        upgrade(settings.database_url)
+    return 0
+
+
+def _create_company(settings: Settings, arguments: argparse.Namespace) -> int:
+    password = getpass.getpass(f"password of {arguments.administrator}: ") if sys.stdin.isatty() else input()
+
+    async def create(database: Database) -> None:
+        async with database.sessions() as session, session.begin():
+            made = await setup.create_company(
+                session,
+                arguments.name,
+                units=arguments.unit,
+                administrator=arguments.administrator,
+                password=password,
+                min_length=settings.password_min_length,
+            )
+            print(f"{made.name}  {made.id}")
+
+    return _with_database(settings, create)
+
+
+def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
+    mapping = dict(pair.partition("=")[::2] for pair in arguments.map)
+    rejected = 0
+
+    async def take(database: Database) -> None:
+        nonlocal rejected
+        report = await setup.import_network(
+            database,
+            arguments.unit,
+            arguments.file,
+            layer=arguments.layer,
+            mapping=mapping,
+            crs=arguments.crs,
+            dry_run=arguments.dry_run,
+        )
+        if arguments.json:
+            arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+        rejected = setup.print_report(report)
+
+    _with_database(settings, take)
+    return 1 if rejected else 0
+
+
+def _with_database(settings: Settings, work: Callable[[Database], Awaitable[None]]) -> int:
+    async def run(settings: Settings) -> None:
+        database = Database(settings)
+        try:
+            await work(database)
+        finally:
+            await database.close()
+
+    with database_of(settings) as settings:
+        upgrade(settings.database_url)
+        asyncio.run(run(settings))
+    return 0
+
+
+def _export_demo_network(_: Settings, arguments: argparse.Namespace) -> int:
+    from qixun.demo.network import export_network  # noqa: PLC0415
+
+    print(json.dumps(export_network(arguments.file), ensure_ascii=False))
+    return 0
+
+
+def _hub_admin(settings: Settings, _: argparse.Namespace) -> int:
+    print(hub_administrator(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    main()
