@@ -225,7 +225,8 @@ async def _redraw(session: AsyncSession, unit_id: str) -> None:
     await session.execute(
         text(
             "UPDATE patrol_areas SET boundary = hull.shape FROM ("
-            " SELECT area_id, ST_Buffer(ST_ConvexHull(ST_Collect(line))::geography, :margin)::geometry AS shape"
+            " SELECT area_id,"
+            " ST_SetSRID(ST_Buffer(ST_ConvexHull(ST_Collect(line))::geography, :margin)::geometry, 4490) AS shape"
             " FROM pipes WHERE organisation_id = :unit AND area_id IS NOT NULL GROUP BY area_id) AS hull"
             " WHERE hull.area_id = patrol_areas.id AND NOT drawn"
         ),
@@ -242,7 +243,8 @@ async def post_references(session: AsyncSession, unit_id: str, kind: str, codes:
         .where(table.organisation_id == unit_id, table.code.in_(codes))
         .order_by(table.code)
     )
-    for row, area in await session.execute(statement):
+    # The upsert went past the session, which may hold the rows as they were.
+    for row, area in await session.execute(statement, execution_options={"populate_existing": True}):
         document: reference.Pipe | reference.Facility
         document = _pipe_document(row, area or "") if isinstance(row, Pipe) else _facility_document(row, area or "")
         await intake.post(session, unit_id=unit_id, document=document)
