@@ -48,6 +48,9 @@ class Hazard(Base):
     origin_id: Mapped[str] = mapped_column(default="", index=True)
     reported_at: Mapped[datetime]
     reported_by: Mapped[str]
+    # The newest record that tells of it, a report or what corrects one; empty while only its origin is known.
+    told_at: Mapped[datetime | None]
+    told_id: Mapped[str] = mapped_column(default="")
     point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000), nullable=True)
     accuracy_m: Mapped[float | None]
     photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
@@ -101,6 +104,9 @@ class SuspectedLeak(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
     company_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
     at: Mapped[datetime]
+    # The newest record that tells of it: the first one, or a re-test that corrects it.
+    told_at: Mapped[datetime]
+    told_id: Mapped[str]
     reported_by: Mapped[str]
     reading_ppm: Mapped[float]
     retest_ppm: Mapped[float | None]
