@@ -21,6 +21,8 @@ GUARD = """function (newDoc, oldDoc, userCtx, secObj) {
   }
 }"""
 _TIMEOUT_S = 60
+_NOTHING = msgspec.Raw(b"")
+_NO_DOCUMENT = (b"", b"null")
 _INFOS_AT_ONCE = 100
 
 
@@ -74,7 +76,8 @@ class _Row(msgspec.Struct):
     id: str
     changes: list[_Rev]
     deleted: bool = False
-    doc: msgspec.Raw | None = None
+    # Raw stands for any JSON and cannot be one arm of a union; empty where the hub sent none.
+    doc: msgspec.Raw = _NOTHING
 
 
 class _Feed(msgspec.Struct):
@@ -101,7 +104,7 @@ class _HeldValue(msgspec.Struct):
 class _HeldRow(msgspec.Struct):
     key: str
     value: _HeldValue | None = None
-    doc: msgspec.Raw | None = None
+    doc: msgspec.Raw = _NOTHING
 
 
 class _HeldRows(msgspec.Struct):
@@ -297,15 +300,15 @@ class HubClient:
         return answer
 
 
-def _body(raw: msgspec.Raw | None) -> bytes:
-    return b"{}" if raw is None or bytes(raw) == b"null" else split(bytes(raw))[1]
+def _body(raw: msgspec.Raw) -> bytes:
+    return b"{}" if bytes(raw) in _NO_DOCUMENT else split(bytes(raw))[1]
 
 
 def _changed(row: _Row) -> ChangedDocument:
     seq = str(row.seq)
     revs = tuple(change.rev for change in row.changes)
     winner = None
-    if row.doc is not None and bytes(row.doc) != b"null":
+    if bytes(row.doc) not in _NO_DOCUMENT:
         winner = _revision(row.id, revs[0], seq, bytes(row.doc), deleted=row.deleted)
     return ChangedDocument(seq, row.id, revs, winner)
 

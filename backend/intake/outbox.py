@@ -5,7 +5,7 @@ once more, which the comparison with what is there then leaves out.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ _LOCK_SPACE = 7_345_101
 # Should a wake-up get lost, nothing waits longer than this.
 _IDLE_S = 5.0
 _LONGEST_BACK_OFF_S = 300
+_BATCH_REFUSED = (400, 413)
 
 _log = structlog.get_logger(__name__)
 
@@ -154,9 +155,23 @@ class Outbox:
         """What could not be written, with the hub's reason; what is there already with this content is left alone."""
         held = await self._hub.held(name, [one.doc_id for one in wanted])
         edits = {one.doc_id: edit for one in wanted if (edit := self._edit(one, held.get(one.doc_id))) is not None}
+        return await self._write_edits(name, edits)
+
+    async def _write_edits(self, name: str, edits: Mapping[str, bytes]) -> dict[str, str]:
+        """A batch that the hub refuses whole is halved, so that one document too large holds up nobody."""
         if not edits:
             return {}
-        answers = await self._hub.write(name, list(edits.values()))
+        try:
+            answers = await self._hub.write(name, list(edits.values()))
+        except HubError as error:
+            if error.status not in _BATCH_REFUSED:
+                raise
+            if len(edits) == 1:
+                return dict.fromkeys(edits, str(error))
+            ids = sorted(edits)
+            middle = len(ids) // 2
+            first = await self._write_edits(name, {doc_id: edits[doc_id] for doc_id in ids[:middle]})
+            return first | await self._write_edits(name, {doc_id: edits[doc_id] for doc_id in ids[middle:]})
         return {answer.id: f"{answer.error}: {answer.reason}" for answer in answers if answer.error}
 
     def _edit(self, wanted: _Wanted, held: Held | None) -> bytes | None:
