@@ -93,7 +93,8 @@ def _request_id(scope: Scope) -> str:
 
 
 def _headers(settings: Settings) -> dict[str, str]:
-    origin = re.match(r"https?://[^/]+", settings.basemap_url)
+    tiles = "https://t0.tianditu.gov.cn/" if settings.tianditu_key else settings.basemap_url
+    origin = re.match(r"https?://[^/]+", tiles)
     headers = {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

@@ -43,7 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Literal["inside", "outside"] = "inside"
     # True behind a TLS proxy: cookies are marked Secure, HSTS is sent.
     https: bool = False
-    # A tile service's template for the console's base map (天地图); empty: local PMTiles.
+    # The console's base map, the first that is set: a local PMTiles file, a key of 天地图, a template with {z}/{x}/{y};
+    # none: the streets that the network itself shows.
+    basemap: str = ""
+    tianditu_key: str = ""
     basemap_url: str = ""
     # debug, info, warning or error; lines are JSON unless log_format is "console".
     log_level: str = "info"
