@@ -79,18 +79,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     require_free_port(settings)
-    with database_of(settings) as settings:
-        upgrade(settings.database_url)
+    with database_of(settings) as ready:
+        upgrade(ready.database_url)
         if arguments.demo:
-            from qixun.demo.play import DemoServer  # noqa: PLC0415 - the demo's packages are wanted by it alone
+            from qixun.demo.play import serve_with_demo  # noqa: PLC0415 - its packages are wanted by it alone
 
-            return asyncio.run(DemoServer(settings).run())
-        asyncio.run(serve(settings))
+            return asyncio.run(serve_with_demo(ready))
+        asyncio.run(server_of(ready).serve())
     return 0
-
-
-async def serve(settings: Settings) -> None:
-    await server_of(settings).serve()
 
 
 def server_of(settings: Settings) -> uvicorn.Server:
@@ -113,14 +109,14 @@ def _work(settings: Settings, _: argparse.Namespace) -> int:
     if not settings.couchdb_url:
         message = "a separate worker reaches the hub by QIXUN_COUCHDB_URL; set it, or let `qixun serve` work by itself"
         raise StartError(f"独立的 worker 需要 QIXUN_COUCHDB_URL / {message}")
-    with database_of(settings) as settings:
-        asyncio.run(run_worker(settings))
+    with database_of(settings) as ready:
+        asyncio.run(run_worker(ready))
     return 0
 
 
 def _migrate(settings: Settings, _: argparse.Namespace) -> int:
-    with database_of(settings) as settings:
-        upgrade(settings.database_url)
+    with database_of(settings) as ready:
+        upgrade(ready.database_url)
     return 0
 
 
@@ -166,16 +162,16 @@ def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Awaitable[None]]) -> int:
-    async def run(settings: Settings) -> None:
-        database = Database(settings)
+    async def run(ready: Settings) -> None:
+        database = Database(ready)
         try:
             await work(database)
         finally:
             await database.close()
 
-    with database_of(settings) as settings:
-        upgrade(settings.database_url)
-        asyncio.run(run(settings))
+    with database_of(settings) as ready:
+        upgrade(ready.database_url)
+        asyncio.run(run(ready))
     return 0
 
 

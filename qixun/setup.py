@@ -42,7 +42,7 @@ async def create_company(
         unit_ids=[unit.id for unit in made],
         min_length=min_length,
     )
-    await accounts.grant_role(session, None, staff_id=staff.id, organisation_id=company.id, role="company_admin")
+    await accounts.grant_role(session, None, staff.id, organisation_id=company.id, role="company_admin")
     return company
 
 
@@ -56,8 +56,6 @@ async def import_network(
     crs: str | None,
     dry_run: bool,
 ) -> ImportReport:
-    if not file.exists():
-        raise MissingError("import.no_file", f"没有文件 {file}", f"there is no file {file}")
     async with database.sessions() as session, session.begin():
         organisation_id = await find_unit(session, unit)
         return await take_network(
@@ -90,7 +88,8 @@ def print_report(report: ImportReport) -> int:
     for layer in report.layers:
         print(
             f"{layer.layer} ({layer.kind}, {layer.crs}): {layer.read} read, {layer.accepted} accepted "
-            f"({layer.created} new, {layer.changed} changed, {layer.unchanged} as before), {len(layer.rejected)} rejected"
+            f"({layer.created} new, {layer.changed} changed, {layer.unchanged} as before), "
+            f"{len(layer.rejected)} rejected"
         )
         for row in layer.rejected[:_SHOWN_ROWS]:
             print(f"  row {row.row} {row.code}: {row.reason_zh} / {row.reason_en}")
