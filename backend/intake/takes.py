@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from backend.hazards.intake import TAKES as HAZARDS
+from backend.patrol.intake import TAKES as PATROL
 from backend.photos.intake import TAKES as PHOTOS
 from backend.taken import Take
 
-TAKES: Mapping[str, Take] = {**PHOTOS}
+TAKES: Mapping[str, Take] = {**PHOTOS, **PATROL, **HAZARDS}
