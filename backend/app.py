@@ -28,8 +28,11 @@ from backend.network import routes as network
 from backend.observing import configure_logging, observing
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
+from backend.worker import working
 
 VERSION = "0.1.0"
+# A compressed feed would hold back its last events; photos and the app come compressed already.
+_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 ROUTERS: tuple[ControllerRouterHandler, ...] = (accounts.router, network.router)
@@ -42,7 +45,7 @@ def create_app(
     lifespans: Sequence[Lifespan] = (),
     database: Database | None = None,
 ) -> Litestar:
-    """`settings.database_url` is set and migrated; `database` is given only by tests."""
+    """`settings.database_url` is set and migrated; with a `database` given (tests) no worker runs."""
     configure_logging(settings)
     opened = database or Database(settings)
     state = State(
@@ -57,7 +60,7 @@ def create_app(
     return Litestar(
         route_handlers=[healthz, readyz, metrics, *ROUTERS, *route_handlers],
         state=state,
-        lifespan=[_running, *lifespans],
+        lifespan=[_running, *lifespans, *([working] if database is None and settings.worker == "inside" else [])],
         dependencies={
             "session": Provide(transaction),
             "caller": Provide(_caller),
@@ -68,7 +71,7 @@ def create_app(
         middleware=[observing(settings)],
         exception_handlers={Exception: errors.answer},
         request_max_body_size=settings.max_body_bytes,
-        compression_config=CompressionConfig(backend="gzip", minimum_size=1000),
+        compression_config=CompressionConfig(backend="gzip", minimum_size=1000, exclude=_UNCOMPRESSED),
         openapi_config=_openapi(),
         logging_config=None,
     )

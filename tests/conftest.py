@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from backend.app import create_app
 from backend.cluster import Cluster
 from backend.db import Database, import_models
+from backend.jobs import queue_schema
 from backend.settings import Settings
 
 # A test cluster forgets everything in a power cut, and is quick for it.
@@ -42,6 +43,8 @@ async def _create_schema(settings: Settings) -> None:
     database = Database(settings)
     async with database.engine.begin() as connection:
         await connection.run_sync(import_models().create_all)
+        raw = await connection.get_raw_connection()
+        await raw.driver_connection.execute(queue_schema().encode())
     await database.close()
 
 

@@ -1,0 +1,61 @@
+"""Work that is due at a time, on a queue in PostgreSQL (procrastinate): several workers may run, each job runs once.
+
+Every job may run twice without harm. What follows at once from a commit is no job: see `worker.py`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from procrastinate import App, Blueprint, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate.schema import SchemaManager
+
+from backend.accounts import service as accounts
+from backend.db import Database, libpq_url
+from backend.patrol import service as patrol
+from sync.databases import BEIJING
+
+# Tasks of the next day are made in the evening, so that phones hold them before they leave the network.
+_AHEAD = timedelta(hours=8)
+_KEEP_DONE_HOURS = 24 * 7
+
+jobs = Blueprint()
+_again = RetryStrategy(max_attempts=5, exponential_wait=2)
+
+
+def jobs_app(database: Database) -> App:
+    app = App(connector=PsycopgConnector(conninfo=libpq_url(database.url), min_size=1, max_size=4))
+    app.add_tasks_from(jobs, namespace="")
+    return app
+
+
+def queue_schema() -> str:
+    """The queue's tables, for the migration that makes them."""
+    return SchemaManager.get_schema()
+
+
+def _database(context: JobContext) -> Database:
+    database: Database = context.additional_context["database"]
+    return database
+
+
+@jobs.periodic(cron="*/10 * * * *")
+@jobs.task(name="generate_patrol_tasks", queueing_lock="generate_patrol_tasks", pass_context=True, retry=_again)
+async def generate_patrol_tasks(context: JobContext, timestamp: int) -> None:
+    """Today's and, from the afternoon on, tomorrow's tasks of every plan; often, since a plan may be new."""
+    now = datetime.fromtimestamp(timestamp, UTC).astimezone(BEIJING)
+    for day in sorted({now.date(), (now + _AHEAD).date()}):
+        async with _database(context).sessions() as session, session.begin():
+            await patrol.generate_tasks(session, day)
+
+
+@jobs.periodic(cron="17 * * * *")
+@jobs.task(name="delete_expired", queueing_lock="delete_expired", pass_context=True, retry=_again)
+async def delete_expired(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """Sessions, tokens and counts that can no longer open anything."""
+    async with _database(context).sessions() as session, session.begin():
+        await accounts.delete_expired(session)
+
+
+@jobs.periodic(cron="43 3 * * *")
+@jobs.task(name="forget_done_jobs", queueing_lock="forget_done_jobs", pass_context=True, retry=_again)
+async def forget_done_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    await context.app.job_manager.delete_old_jobs(_KEEP_DONE_HOURS)
