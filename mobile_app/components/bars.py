@@ -10,9 +10,15 @@ from mobile_app.theme import BAR_HEIGHT, GUTTER, SECOND, SMALL, TITLE
 
 
 def head(
-    ui: Ui, title: str, *, subtitle: str = "", on_back: Tap | None = None, close: bool = False,
-    trailing: ft.Control | None = None, size: int = TITLE,
-) -> ft.Container:  # fmt: skip
+    ui: Ui,
+    title: str,
+    *,
+    subtitle: str = "",
+    on_back: Tap | None = None,
+    close: bool = False,
+    trailing: ft.Control | None = None,
+    size: int = TITLE,
+) -> ft.Container:
     words: list[ft.Control] = [text(title, size=size, bold=True, lines=1)]
     if subtitle:
         words.append(secondary(ui, subtitle, lines=1))
@@ -134,9 +140,14 @@ def steps(ui: Ui, names: Sequence[str], current: int) -> ft.Container:
             icon(ft.Icons.CHECK_ROUNDED, size=20, colour=ink) if done else text(str(index + 1), bold=True, colour=ink)
         )
         circle = ft.Container(
-            mark, width=34, height=34, border_radius=17, bgcolor=fill, alignment=ft.Alignment.CENTER,
+            mark,
+            width=34,
+            height=34,
+            border_radius=17,
+            bgcolor=fill,
+            alignment=ft.Alignment.CENTER,
             border=None if done or here else ft.Border.all(2, look.ink_2),
-        )  # fmt: skip
+        )
         bar = ft.Row(
             [
                 _link(ui, index > 0, reached=index <= current),

@@ -26,9 +26,17 @@ def _label(value: str, glyph: ft.IconData | None, ink: str, size: int) -> ft.Row
 
 
 def _button(
-    identifier: str, value: str, on_click: Tap | None, *, glyph: ft.IconData | None, style: ft.ButtonStyle, ink: str,
-    height: int, size: int, expand: bool | int | None = None,
-) -> ft.Semantics:  # fmt: skip
+    identifier: str,
+    value: str,
+    on_click: Tap | None,
+    *,
+    glyph: ft.IconData | None,
+    style: ft.ButtonStyle,
+    ink: str,
+    height: int,
+    size: int,
+    expand: bool | int | None = None,
+) -> ft.Semantics:
     button = ft.FilledButton(
         content=_label(value, glyph, ink, size),
         on_click=on_click,
@@ -42,9 +50,16 @@ def _button(
 
 
 def primary(
-    ui: Ui, identifier: str, value: str, on_click: Tap | None, *, glyph: ft.IconData | None = None,
-    height: int = PRIMARY_HEIGHT, expand: bool | int | None = None, fill: str | None = None,
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    identifier: str,
+    value: str,
+    on_click: Tap | None,
+    *,
+    glyph: ft.IconData | None = None,
+    height: int = PRIMARY_HEIGHT,
+    expand: bool | int | None = None,
+    fill: str | None = None,
+) -> ft.Semantics:
     """The one action of a screen. With no `on_click` it is grey and its words say what is missing."""
     look = ui.look
     ink = look.ink if on_click is None else (ON_FILL if fill else look.on_primary)
@@ -55,9 +70,17 @@ def primary(
 
 
 def outlined(
-    ui: Ui, identifier: str, value: str, on_click: Tap | None, *, glyph: ft.IconData | None = None,
-    height: int = SECONDARY_HEIGHT, expand: bool | int | None = None, danger: bool = False, strong: bool = False,
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    identifier: str,
+    value: str,
+    on_click: Tap | None,
+    *,
+    glyph: ft.IconData | None = None,
+    height: int = SECONDARY_HEIGHT,
+    expand: bool | int | None = None,
+    danger: bool = False,
+    strong: bool = False,
+) -> ft.Semantics:
     look = ui.look
     ink = look.danger_strong if danger else look.primary_strong if strong else look.ink
     style = _style(look.surface, ink, edge=ink)
@@ -67,15 +90,28 @@ def outlined(
 
 
 def tonal(
-    ui: Ui, identifier: str, value: str, on_click: Tap | None, *, glyph: ft.IconData | None = None,
-    height: int = SECONDARY_HEIGHT, expand: bool | int | None = None,
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    identifier: str,
+    value: str,
+    on_click: Tap | None,
+    *,
+    glyph: ft.IconData | None = None,
+    height: int = SECONDARY_HEIGHT,
+    expand: bool | int | None = None,
+) -> ft.Semantics:
     look = ui.look
     style = _style(look.primary_soft, look.primary_strong)
     return _button(
-        identifier, value, on_click, glyph=glyph, style=style, ink=look.primary_strong, height=height, size=BODY,
+        identifier,
+        value,
+        on_click,
+        glyph=glyph,
+        style=style,
+        ink=look.primary_strong,
+        height=height,
+        size=BODY,
         expand=expand,
-    )  # fmt: skip
+    )
 
 
 def quiet(ui: Ui, identifier: str, value: str, on_click: Tap) -> ft.Semantics:
@@ -86,18 +122,33 @@ def quiet(ui: Ui, identifier: str, value: str, on_click: Tap) -> ft.Semantics:
 
 
 def alarm(
-    ui: Ui, identifier: str, value: str, on_click: Tap, *, glyph: ft.IconData | None, height: int = PRIMARY_HEIGHT,
+    ui: Ui,
+    identifier: str,
+    value: str,
+    on_click: Tap,
+    *,
+    glyph: ft.IconData | None,
+    height: int = PRIMARY_HEIGHT,
     size: int = BODY,
-) -> ft.Semantics:  # fmt: skip
+) -> ft.Semantics:
     """Red: the emergency line, and nothing else."""
     fill, ink = (ui.look.danger, ui.look.on_danger) if ui.look.dark else (ALARM_FILL, ON_FILL)
     return _button(identifier, value, on_click, glyph=glyph, style=_style(fill, ink), ink=ink, height=height, size=size)
 
 
 def stacked(
-    ui: Ui, identifier: str, value: str, glyph: ft.IconData, on_click: Tap | None, *, height: int = 76,
-    selected: bool = False, edge: str | None = None, ink: str | None = None, fill: str | None = None,
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    identifier: str,
+    value: str,
+    glyph: ft.IconData,
+    on_click: Tap | None,
+    *,
+    height: int = 76,
+    selected: bool = False,
+    edge: str | None = None,
+    ink: str | None = None,
+    fill: str | None = None,
+) -> ft.Semantics:
     """Icon over word: actions of the map, tiles of a form, the three answers of a check."""
     look = ui.look
     ink = look.on_primary if selected else ink or look.ink

@@ -99,7 +99,7 @@ def titled_segments(
 
 
 def segments(ui: Ui, name: str, choices: Sequence[Choice], value: Any, on_pick: Callable[[str], Any]) -> ft.Container:
-    cells = [_segment(ui, name, c, c.code == value, on_pick, first=i == 0) for i, c in enumerate(choices)]
+    cells = [_segment(ui, name, c, on_pick, selected=c.code == value, first=i == 0) for i, c in enumerate(choices)]
     return ft.Container(
         ft.Row(list(cells), spacing=0),
         height=SECONDARY_HEIGHT,
@@ -112,8 +112,14 @@ def segments(ui: Ui, name: str, choices: Sequence[Choice], value: Any, on_pick: 
 
 
 def _segment(
-    ui: Ui, name: str, choice: Choice, selected: bool, on_pick: Callable[[str], Any], *, first: bool  # noqa: FBT001
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    name: str,
+    choice: Choice,
+    on_pick: Callable[[str], Any],
+    *,
+    selected: bool,
+    first: bool,
+) -> ft.Semantics:
     look = ui.look
     ink = look.primary_strong if selected else look.ink
     parts: list[ft.Control] = [icon(ft.Icons.CHECK_ROUNDED, size=20, colour=ink)] if selected else []
@@ -181,10 +187,20 @@ def _keyboard(field: FormField) -> ft.KeyboardType:
 
 
 def entry(
-    ui: Ui, name: str, title: str, value: str, on_typed: Callable[[str], Any], *, unit: str = "", hint: str = "",
-    keyboard: ft.KeyboardType = ft.KeyboardType.TEXT, long: bool = False, password: bool = False,
-    max_length: int | None = None, on_submit: Callable[..., Any] | None = None,
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    name: str,
+    title: str,
+    value: str,
+    on_typed: Callable[[str], Any],
+    *,
+    unit: str = "",
+    hint: str = "",
+    keyboard: ft.KeyboardType = ft.KeyboardType.TEXT,
+    long: bool = False,
+    password: bool = False,
+    max_length: int | None = None,
+    on_submit: Callable[..., Any] | None = None,
+) -> ft.Semantics:
     """A text field: large type, its label kept in sight while typing."""
     box = ft.TextField(
         label=title,

@@ -71,9 +71,13 @@ def _moves() -> fm.InteractionFlag:
     """Everything but turning: north stays up, so that the map and the street are not confused."""
     flag = fm.InteractionFlag
     return (
-        flag.DRAG | flag.FLING_ANIMATION | flag.PINCH_MOVE | flag.PINCH_ZOOM | flag.DOUBLE_TAP_ZOOM
+        flag.DRAG
+        | flag.FLING_ANIMATION
+        | flag.PINCH_MOVE
+        | flag.PINCH_ZOOM
+        | flag.DOUBLE_TAP_ZOOM
         | flag.SCROLL_WHEEL_ZOOM
-    )  # fmt: skip
+    )
 
 
 def _camera(drawing: Drawing, *, on_here: bool, still: bool) -> dict[str, object]:
@@ -139,9 +143,12 @@ def _facility(facility: Facility) -> fm.Marker:
         content = _bow_tie()
     else:
         content = ft.Container(
-            text("R", size=14, bold=True, colour=MARK_EDGE), bgcolor="#FFFFFF", border_radius=4,
-            border=ft.Border.all(2, MARK_EDGE), alignment=ft.Alignment.CENTER,
-        )  # fmt: skip
+            text("R", size=14, bold=True, colour=MARK_EDGE),
+            bgcolor="#FFFFFF",
+            border_radius=4,
+            border=ft.Border.all(2, MARK_EDGE),
+            alignment=ft.Alignment.CENTER,
+        )
     return fm.Marker(
         content=content, coordinates=fm.MapLatitudeLongitude(facility.lat, facility.lon), width=26, height=26
     )

@@ -84,9 +84,17 @@ def facts(ui: Ui, entries: Sequence[tuple[str, str, str]]) -> ft.Row:
 
 
 def line(
-    ui: Ui, identifier: str, title: str, *, glyph: ft.IconData, value: str = "", subtitle: str = "",
-    trailing: ft.Control | None = None, on_click: Tap | None = None, glyph_colour: str | None = None,
-) -> ft.Semantics:  # fmt: skip
+    ui: Ui,
+    identifier: str,
+    title: str,
+    *,
+    glyph: ft.IconData,
+    value: str = "",
+    subtitle: str = "",
+    trailing: ft.Control | None = None,
+    on_click: Tap | None = None,
+    glyph_colour: str | None = None,
+) -> ft.Semantics:
     """A row of a list, 64 high, the whole of it to be touched."""
     words: list[ft.Control] = [text(title, lines=1)]
     if subtitle:

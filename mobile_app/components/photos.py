@@ -6,20 +6,24 @@ import flet as ft
 
 from mobile_app.components import buttons
 from mobile_app.components.ui import Tap, Ui, hook, icon, text
+from mobile_app.photo_drafts import PhotoSource
 from mobile_app.theme import RADIUS
 
 PICTURE_KINDS = ["jpg", "jpeg", "png", "webp", "heic"]
 
 
-async def choose_photo() -> bytes | None:
-    """One picture's bytes, None when the worker thought better of it.
+async def choose_photo() -> tuple[bytes, PhotoSource] | None:
+    """One picture and where it is from, None when the worker thought better of it.
 
     The one place that knows where pictures come from: a phone's picker offers its camera, a browser opens a file.
     """
     files = await ft.FilePicker().pick_files(
         file_type=ft.FilePickerFileType.CUSTOM, allowed_extensions=PICTURE_KINDS, with_data=True
     )
-    return files[0].bytes if files else None
+    if not files or files[0].bytes is None:
+        return None
+    # The picker cannot tell a fresh picture from an old one, so the watermark says 相册导入.
+    return files[0].bytes, "album"
 
 
 def camera_first(ui: Ui, pictures: Sequence[bytes], on_take: Tap, *, height: int = 214) -> ft.Control:

@@ -10,9 +10,17 @@ from mobile_app.theme import ALARM_FILL, ALLOWED_FILL, GUTTER, ON_FILL
 
 
 def full_screen(
-    ui: Ui, *, allowed: bool, heading: str, word: str, reason: str, advice: str, details: ft.Control,
-    actions: Sequence[ft.Control], on_close: Tap,
-) -> ft.Container:  # fmt: skip
+    ui: Ui,
+    *,
+    allowed: bool,
+    heading: str,
+    word: str,
+    reason: str,
+    advice: str,
+    details: ft.Control,
+    actions: Sequence[ft.Control],
+    on_close: Tap,
+) -> ft.Container:
     fill = ALLOWED_FILL if allowed else ALARM_FILL
     top: list[ft.Control] = [_heading(ui, heading, on_close)]
     top.append(ft.Container(height=20) if allowed else _stripes())
@@ -48,9 +56,14 @@ def full_screen(
 
 def _heading(ui: Ui, heading: str, on_close: Tap) -> ft.Row:
     close = ft.IconButton(
-        ft.Icons.CLOSE_ROUNDED, icon_color=ON_FILL, icon_size=28, width=56, height=56, on_click=on_close,
+        ft.Icons.CLOSE_ROUNDED,
+        icon_color=ON_FILL,
+        icon_size=28,
+        width=56,
+        height=56,
+        on_click=on_close,
         tooltip=ui.say("关闭", "Close"),
-    )  # fmt: skip
+    )
     return ft.Row(
         [
             ft.Semantics(identifier="back", content=close),
@@ -82,9 +95,13 @@ def _stripes() -> ft.Container:
 
 def _circle() -> ft.Container:
     return ft.Container(
-        icon(ft.Icons.CHECK_ROUNDED, size=104, colour=ALLOWED_FILL), width=132, height=132, border_radius=66,
-        bgcolor=ON_FILL, alignment=ft.Alignment.CENTER,
-    )  # fmt: skip
+        icon(ft.Icons.CHECK_ROUNDED, size=104, colour=ALLOWED_FILL),
+        width=132,
+        height=132,
+        border_radius=66,
+        bgcolor=ON_FILL,
+        alignment=ft.Alignment.CENTER,
+    )
 
 
 def _octagon() -> ft.Stack:

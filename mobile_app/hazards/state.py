@@ -37,6 +37,7 @@ class FindingForm:
     lists: dict[str, tuple[ListEntry, ...]] = field(default_factory=dict)
     place: str = ""
     saved_id: str = ""
+    more: bool = False
 
     @property
     def fields(self) -> tuple[FormField, ...]:

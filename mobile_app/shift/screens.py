@@ -15,32 +15,52 @@ from sync.documents.patrol import ShiftCheckItem
 _ADVICE: dict[str, tuple[str, str]] = {
     "positioning": (
         "没有定位，轨迹和到位都记不下来。到开阔处，打开手机定位后再检。",
-        "Without a position neither track nor arrival is recorded. Go into the open, switch positioning on, check again.",
+        "Without a position neither track nor arrival counts. Go into the open, switch positioning on, check again.",
     ),
     "battery_saver": (
         "锁屏后系统会停掉定位，轨迹会断。把“气巡”设为“不受限制”。",
         "With the screen off the system stops positioning and the track breaks. Set Qixun to “unrestricted”.",
     ),
     "battery": ("天冷掉电快，带充电宝，手机贴身放。", "Cold drains it fast: take a power bank, keep the phone warm."),
-    "storage": ("存储快满，照片会存不下。先删掉不用的文件。", "Nearly full: photos would not fit. Delete what is not needed."),
-    "clock": ("还没有校时，照片会标“未校时”。到室外等卫星，或联网一次。", "Not set by satellites or server: photos are marked so. Go outside or go online once."),
-    "instrument": ("检漏仪没连上或检定过期。开机靠近手机，再检一次。", "No detector, or its verification has run out. Switch it on near the phone and check again."),
-}  # fmt: skip
+    "storage": (
+        "存储快满，照片会存不下。先删掉不用的文件。",
+        "Nearly full: photos would not fit. Delete what is not needed.",
+    ),
+    "clock": (
+        "还没有校时，照片会标“未校时”。到室外等卫星，或联网一次。",
+        "Not set by satellites or server: photos are marked so. Go outside or go online once.",
+    ),
+    "instrument": (
+        "检漏仪没连上或检定过期。开机靠近手机，再检一次。",
+        "No detector, or its verification has run out. Switch it on near the phone and check again.",
+    ),
+}
 
 
 def shift_screen(
-    ui: Ui, *, staff_name: str, items: Sequence[ShiftCheckItem], checking: bool, on_start: Tap, on_again: Tap,
+    ui: Ui,
+    *,
+    staff_name: str,
+    items: Sequence[ShiftCheckItem],
+    checking: bool,
+    on_start: Tap,
+    on_again: Tap,
     on_close: Tap,
-) -> ft.Control:  # fmt: skip
+) -> ft.Control:
     head = bars.head(
         ui, ui.say("开工体检", "Shift check"), on_back=on_close, close=True, trailing=secondary(ui, staff_name)
     )
     if checking and not items:
         waiting = panels.empty(
-            ui, ft.Icons.HOURGLASS_TOP_ROUNDED, ui.say("正在体检", "Checking"),
-            ui.say("查定位、电量、存储、时钟和检漏仪，几秒钟。", "Positioning, battery, storage, clock, instrument: a few seconds."),
+            ui,
+            ft.Icons.HOURGLASS_TOP_ROUNDED,
+            ui.say("正在体检", "Checking"),
+            ui.say(
+                "查定位、电量、存储、时钟和检漏仪，几秒钟。",
+                "Positioning, battery, storage, clock, instrument: a few seconds.",
+            ),
             action=ft.ProgressRing(width=48, height=48),
-        )  # fmt: skip
+        )
         return column([head, waiting], expand=True)
     return column([head, _findings(ui, items), _dock(ui, items, on_start=on_start, on_again=on_again)], expand=True)
 
@@ -86,9 +106,13 @@ def _finding(ui: Ui, item: ShiftCheckItem, severity: Literal["danger", "warn"], 
 
 def _passed(ui: Ui, item: ShiftCheckItem) -> ft.Control:
     return panels.line(
-        ui, f"shift-{item.item}", ui.words.of(SHIFT_ITEMS, item.item), glyph=ft.Icons.CHECK_CIRCLE_ROUNDED,
-        glyph_colour=ui.look.ok, value=item.value,
-    )  # fmt: skip
+        ui,
+        f"shift-{item.item}",
+        ui.words.of(SHIFT_ITEMS, item.item),
+        glyph=ft.Icons.CHECK_CIRCLE_ROUNDED,
+        glyph_colour=ui.look.ok,
+        value=item.value,
+    )
 
 
 def _dock(ui: Ui, items: Sequence[ShiftCheckItem], *, on_start: Tap, on_again: Tap) -> ft.Control:

@@ -61,9 +61,13 @@ def _agenda_row(ui: Ui, line: AgendaLine, *, selected: bool, on_select: Tap) -> 
     parts: list[ft.Control] = [
         ft.Container(secondary(ui, at), width=48),
         dot,
-        ft.Column([text(line.title, bold=True, lines=1), secondary(ui, line.subtitle, lines=1)], spacing=0, expand=True,
-                  alignment=ft.MainAxisAlignment.CENTER),
-    ]  # fmt: skip
+        ft.Column(
+            [text(line.title, bold=True, lines=1), secondary(ui, line.subtitle, lines=1)],
+            spacing=0,
+            expand=True,
+            alignment=ft.MainAxisAlignment.CENTER,
+        ),
+    ]
     if selected and not line.done:
         parts.append(tag(ui, ui.say("下一项", "Next"), "next"))
     box = ft.Container(

@@ -1,0 +1,70 @@
+"""Sign-in, 我的 and settings, bound to the desk."""
+
+from typing import Any
+
+import flet as ft
+
+from mobile_app.account.screens import me_screen, settings_screen, sign_in_screen
+from mobile_app.theme import flet_theme
+from mobile_app.window import Window
+
+
+def sign_in_view(window: Window) -> ft.Control:
+    desk, ui = window.desk, window.ui
+    app, entry = desk.app, desk.sign_in_entry
+
+    def number(value: str) -> None:
+        entry.number = value
+
+    def password(value: str) -> None:
+        entry.password = value
+
+    async def sign_in(*_: Any) -> None:
+        typed, entry.password = entry.password, ""
+        await desk.sign_in(entry.number, typed)
+
+    return sign_in_screen(
+        ui,
+        number=entry.number,
+        password=entry.password,
+        busy=app.busy,
+        problem="",
+        on_number=number,
+        on_password=password,
+        on_sign_in=sign_in,
+        on_settings=window.goes("/settings"),
+    )
+
+
+def me_tab(window: Window) -> ft.Control:
+    app, ui = window.desk.app, window.ui
+    instrument = app.sensing.instrument.instrument_id if app.sensing.instrument else ""
+    return me_screen(
+        ui,
+        profile=app.phone.profile,
+        instrument=ui.say(f"检漏仪 {instrument}", f"Detector {instrument}") if instrument else "",
+        on_open=lambda key: window.go(f"/{key}"),
+        on_sign_out=window.does(window.desk.sign_out),
+    )
+
+
+def settings_route(window: Window) -> ft.Control:
+    app = window.desk.app
+
+    def prefer(name: str, value: str) -> None:
+        window.page.run_task(_prefer, window, name, value)
+
+    return settings_screen(
+        window.ui,
+        preferences=app.preferences,
+        server_fixed=app.signed_in,
+        device_id=app.phone.device_id if app.signed_in else "",
+        on_prefer=prefer,
+        on_back=window.goes("/"),
+    )
+
+
+async def _prefer(window: Window, name: str, value: str) -> None:
+    await window.desk.app.prefer(**{name: value})
+    window.page.theme = flet_theme(window.ui.look)
+    window.page.update()

@@ -1,0 +1,152 @@
+"""The app in one window: sign-in, the four tabs, and the screens that open over them."""
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+import flet as ft
+
+from mobile_app.account.routes import me_tab, settings_route, sign_in_view
+from mobile_app.components import bars, buttons
+from mobile_app.components.ui import Ui, UiContext, row, text
+from mobile_app.deliveries.routes import delivery_route, failed_visit_route, scan_empty_route, scan_full_route
+from mobile_app.desk import Desk
+from mobile_app.hazards.routes import hazard_route, works_route
+from mobile_app.patrol.routes import finish_route, patrol_route, visit_route
+from mobile_app.records.routes import records_tab, sync_route
+from mobile_app.scanning.routes import scan_tab
+from mobile_app.shift.routes import shift_route
+from mobile_app.state import Problem
+from mobile_app.theme import LARGE
+from mobile_app.today.routes import today_tab
+from mobile_app.window import Window, WindowContext, screen, use_window
+
+TABS: dict[str, Callable[[Window], ft.Control]] = {
+    "today": today_tab,
+    "scan": scan_tab,
+    "records": records_tab,
+    "me": me_tab,
+}
+
+
+def _entries(ui: Ui) -> list[tuple[str, str, ft.IconData, ft.IconData]]:
+    icons = ft.Icons
+    return [
+        ("today", ui.say("今日", "Today"), icons.TODAY_OUTLINED, icons.TODAY_ROUNDED),
+        ("scan", ui.say("扫码", "Scan"), icons.QR_CODE_SCANNER_ROUNDED, icons.QR_CODE_SCANNER_ROUNDED),
+        ("records", ui.say("记录", "Records"), icons.LIST_ALT_OUTLINED, icons.LIST_ALT_ROUNDED),
+        ("me", ui.say("我的", "Me"), icons.PERSON_OUTLINE_ROUNDED, icons.PERSON_ROUNDED),
+    ]
+
+
+@ft.component
+def Shell() -> ft.View:  # noqa: N802 - Flet names components like classes
+    window = use_window()
+    app, ui = window.desk.app, window.ui
+    if not app.signed_in:
+        return screen(window, sign_in_view(window), path="/", root=True)
+
+    def select(key: str) -> None:
+        app.tab = key
+
+    parts: list[ft.Control] = [
+        ft.Container(TABS[app.tab](window), expand=True),
+        bars.tabs(ui, _entries(ui), app.tab, select, window.call_emergency),
+    ]
+    return screen(
+        window,
+        ft.Column(parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        path="/",
+        root=True,
+    )
+
+
+def _opened(build: Callable[[Window], ft.Control | None]) -> Callable[[], ft.View]:
+    """A screen over the tabs; where there is nothing to show (a reloaded page), the tabs are one touch away."""
+
+    @ft.component
+    def Opened() -> ft.View:  # noqa: N802
+        window = use_window()
+        content = build(window) if window.desk.app.signed_in or build is settings_route else None
+        return screen(window, content or _gone(window), path=ft.use_view_path())
+
+    return Opened
+
+
+def _gone(window: Window) -> ft.Control:
+    ui = window.ui
+    home = buttons.primary(ui, "home", ui.say("回到今日", "To today"), lambda _: window.go("/"))
+    return ft.Container(home, alignment=ft.Alignment.CENTER, padding=32)
+
+
+SCREENS: dict[str, Callable[[Window], ft.Control | None]] = {
+    "settings": settings_route,
+    "sync": sync_route,
+    "shift": shift_route,
+    "patrol": patrol_route,
+    "visit": visit_route,
+    "finish": finish_route,
+    "hazard": hazard_route,
+    "works": works_route,
+    "delivery": delivery_route,
+    "visit-failed": failed_visit_route,
+    "scan-full": scan_full_route,
+    "scan-empty": scan_empty_route,
+}
+ROUTES = [
+    ft.Route(
+        component=Shell, children=[ft.Route(path=path, component=_opened(build)) for path, build in SCREENS.items()]
+    )
+]
+
+
+@ft.component
+def App(desk: Desk) -> Any:  # noqa: N802
+    page = ft.context.page
+    opened: Window = Window(desk, page)
+    window, _ = ft.use_state(opened)
+
+    def listen() -> Callable[[], None]:
+        pending = False
+
+        async def draw() -> None:
+            nonlocal pending
+            pending = False
+            window.beats += 1
+
+        # News come from tasks of another window or of none; Flet draws only in the window's own context.
+        def on_news(_sender: Any, _field: str | None) -> None:
+            nonlocal pending
+            if not pending:
+                pending = True
+                copy_context().run(page.run_task, draw)
+
+        # Flet holds listeners weakly: the way to stop keeps this one alive.
+        stop = desk.app.subscribe(on_news)  # type: ignore[attr-defined]
+        return lambda: (stop(), on_news)[0]
+
+    ft.use_effect(listen, dependencies=[])
+    ft.use_dialog(_problem(window))
+    return WindowContext(window, lambda: UiContext(window.ui, lambda: ft.Router(ROUTES, manage_views=True)))
+
+
+def _problem(window: Window) -> ft.AlertDialog | None:
+    """What went wrong stays until it was read."""
+    app, ui = window.desk.app, window.ui
+    problem: Problem | None = app.problem
+    if problem is None:
+        return None
+
+    def read(_: Any) -> None:
+        app.problem = None
+
+    words: list[ft.Control] = [text(ui.say(problem.zh, problem.en), size=LARGE, bold=True)]
+    action = ui.say(problem.action_zh, problem.action_en)
+    if action:
+        words.append(text(action))
+    return ft.AlertDialog(
+        modal=True,
+        content=ft.Semantics(identifier="problem", content=ft.Column(words, tight=True, spacing=12), live_region=True),
+        actions=[row([buttons.primary(ui, "understood", ui.say("知道了", "Understood"), read, expand=True)])],
+        bgcolor=ui.look.surface,
+    )

@@ -1,0 +1,187 @@
+"""送气 and 到访不遇, bound to the desk."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flet as ft
+
+from mobile_app.components import bars, buttons, forms, signature
+from mobile_app.components.photos import choose_photo
+from mobile_app.components.ui import column, scrolling
+from mobile_app.deliveries import screens
+from mobile_app.deliveries.state import DeliveryRun
+from mobile_app.scanning.routes import ways
+from mobile_app.scanning.screens import choose_fault, verdict_screen
+from mobile_app.scanning.state import Scanning
+from mobile_app.theme import GUTTER
+from mobile_app.window import Window
+
+Step = tuple[ft.Control, Sequence[ft.Control]]
+
+
+def delivery_route(window: Window) -> ft.Control | None:
+    run = window.desk.delivery
+    if run is None:
+        return None
+    body, dock = _STEPS.get(run.step, _ended)(window, run)
+    return screens.delivery_frame(
+        window.ui,
+        run,
+        ft.Container(body, expand=True),
+        dock,
+        on_call=window.does(window.call, run.task.customer.phone),
+        on_back=window.goes("/"),
+    )
+
+
+def _customer(window: Window, run: DeliveryRun) -> Step:
+    async def sync(*_: Any) -> None:
+        await run.app.sync_now()
+        found = run.app.task(run.task.id)
+        if found is not None:
+            await window.desk.start(found.task)
+
+    dock = screens.customer_dock(
+        window.ui,
+        run,
+        on_confirm=window.does(run.check_customer),
+        on_failed=lambda *_: window.go(window.desk.fail_visit()),
+        on_sync=sync,
+    )
+    return screens.customer_step(window.ui, run), dock
+
+
+def _check(window: Window, run: DeliveryRun) -> Step:
+    def fail(code: str) -> None:
+        window.page.run_task(_fail_item, run, code)
+
+    body = screens.check_step(window.ui, run, on_fail=fail)
+    return body, screens.check_dock(window.ui, run, on_finish=window.does(run.finish_check))
+
+
+async def _fail_item(run: DeliveryRun, code: str) -> None:
+    chosen = await choose_photo()
+    if chosen is not None:
+        await run.fail_with_photo(code, *chosen)
+
+
+def _exchange(window: Window, run: DeliveryRun) -> Step:
+    body = screens.exchange_step(
+        window.ui, run, on_scan=window.goes("/scan-full"), on_scan_empty=window.goes("/scan-empty")
+    )
+    return body, screens.exchange_dock(window.ui, run, on_finish=window.does(run.exchange))
+
+
+def _leak_test(window: Window, run: DeliveryRun) -> Step:
+    async def tight(*_: Any) -> None:
+        await run.leak_test(passed=True)
+
+    async def leaking(*_: Any) -> None:
+        await run.leak_test(passed=False)
+
+    body = screens.leak_step(window.ui, run, on_photo=window.photographs(run.take_leak_photo))
+    return body, screens.leak_dock(window.ui, run, on_tight=tight, on_leaking=leaking)
+
+
+def _sign(window: Window, run: DeliveryRun) -> Step:
+    def drawn(strokes: tuple[signature.Stroke, ...]) -> None:
+        run.strokes = strokes
+
+    async def sign(*_: Any) -> None:
+        if run.signing.get("kind") == "written":
+            await run.take_signature(signature.picture_of(run.strokes))
+        await run.sign()
+
+    pad = signature.pad(window.ui, run.strokes, drawn)
+    body = screens.sign_step(window.ui, run, pad, on_photo=window.photographs(run.take_door_photo))
+    has_ink = any(len(stroke) > 1 for stroke in run.strokes)
+    return body, screens.sign_dock(window.ui, run, on_sign=sign, has_ink=has_ink)
+
+
+def _pay(window: Window, run: DeliveryRun) -> Step:
+    return screens.pay_step(window.ui, run), screens.pay_dock(window.ui, on_complete=window.does(run.complete))
+
+
+def _ended(window: Window, run: DeliveryRun) -> Step:
+    ui = window.ui
+    home = buttons.primary(
+        ui, "home", ui.say("下一项", "Next task"), window.goes("/"), glyph=ft.Icons.ARROW_FORWARD_ROUNDED
+    )
+    return screens.ended(ui, run), [home]
+
+
+_STEPS: dict[str, Callable[[Window, DeliveryRun], Step]] = {
+    "customer": _customer,
+    "check": _check,
+    "exchange": _exchange,
+    "leak_test": _leak_test,
+    "sign": _sign,
+    "complete": _pay,
+}
+
+
+def scan_full_route(window: Window) -> ft.Control | None:
+    run = window.desk.delivery
+    if run is None:
+        return None
+    ui, scanning = window.ui, run.scanning
+
+    def keep(*_: Any) -> None:
+        scanning.keep()
+        window.go("/delivery")
+
+    if scanning.shown is not None:
+        return verdict_screen(
+            ui,
+            scanning.shown,
+            heading=ui.say("换瓶 · 重瓶", "Exchange · full"),
+            words=(ui.say("可配送", "ALLOWED"), ui.say("禁止配送", "FORBIDDEN")),
+            keep_word=ui.say("送出这只", "Deliver this one"),
+            on_keep=keep,
+            on_back=lambda *_: scanning.put_back(),
+        )
+    return _scan_page(window, scanning, ui.say("扫重瓶", "Scan a full cylinder"))
+
+
+def scan_empty_route(window: Window) -> ft.Control | None:
+    run = window.desk.delivery
+    if run is None:
+        return None
+    ui, scanning = window.ui, run.taking_back
+
+    def take(fault: str) -> None:
+        run.take_back(fault)
+        window.go("/delivery")
+
+    if scanning.shown is not None:
+        faults = [forms.Choice(e.code, ui.say(e.zh, e.en)) for e in run.lists.get("returned_cylinder_fault", ())]
+        return verdict_screen(
+            ui,
+            scanning.shown,
+            heading=ui.say("收回空瓶", "An empty taken back"),
+            words=(ui.say("收回", "TAKE BACK"), ui.say("收回", "TAKE BACK")),
+            keep_word=ui.say("没有异常，收回", "Nothing wrong: take it back"),
+            on_keep=lambda *_: take(""),
+            on_back=lambda *_: scanning.put_back(),
+            extra=[choose_fault(ui, faults, take)],
+        )
+    return _scan_page(window, scanning, ui.say("扫空瓶", "Scan an empty cylinder"))
+
+
+def _scan_page(window: Window, scanning: Scanning, title: str) -> ft.Control:
+    head = bars.head(window.ui, title, on_back=window.goes("/delivery"), close=True)
+    padding = ft.Padding.only(left=GUTTER, right=GUTTER, bottom=16)
+    return column([head, scrolling([ways(window, scanning)], padding=padding)], expand=True)
+
+
+def failed_visit_route(window: Window) -> ft.Control | None:
+    visit = window.desk.failed_visit
+    if visit is None:
+        return None
+    return screens.failed_visit_screen(
+        window.ui,
+        visit,
+        on_photo=window.photographs(visit.add_picture),
+        on_save=window.does(visit.save, then="/"),
+        on_back=window.goes("/delivery"),
+    )

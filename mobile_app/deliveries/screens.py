@@ -1,0 +1,557 @@
+"""送气: one step a screen, one button a step; the button says what is missing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flet as ft
+
+from mobile_app.components import bars, buttons, forms, panels, photos
+from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
+from mobile_app.deliveries.state import DeliveryRun, FailedVisit
+from mobile_app.deliveries.work import STEP_TITLES
+from mobile_app.scanning.screens import kept_lines
+from mobile_app.theme import GUTTER, SECOND, TITLE
+from sync.documents.deliveries import VisitFailed
+from sync.documents.forms import form_of
+from sync.documents.reference import ListEntry
+from sync.rules.customers import customer_field_label
+
+SHOWN_STEPS = ("customer", "check", "exchange", "leak_test", "sign", "complete")
+ANSWERS = {
+    "pass": ft.Icons.CHECK_CIRCLE_ROUNDED,
+    "fail": ft.Icons.CANCEL_ROUNDED,
+    "not_applicable": ft.Icons.REMOVE_CIRCLE_OUTLINE_ROUNDED,
+}
+
+
+def delivery_frame(
+    ui: Ui, run: DeliveryRun, body: ft.Control, dock: Sequence[ft.Control], *, on_call: Tap, on_back: Tap
+) -> ft.Control:
+    customer = run.task.customer
+    order = " + ".join(f"{line.specification} × {line.quantity}" for line in run.task.lines)
+    call = buttons.round_icon(
+        ui,
+        "call-customer",
+        ft.Icons.CALL_ROUNDED,
+        on_call,
+        ui.say("打电话", "Call"),
+        size=56,
+        fill=ui.look.primary_soft,
+        colour=ui.look.primary_strong,
+    )
+    head = bars.head(
+        ui,
+        customer.address or run.task.title,
+        subtitle=f"{customer.name} · {order}",
+        on_back=on_back,
+        size=20,
+        trailing=call,
+    )
+    current = SHOWN_STEPS.index(run.step) if run.step in SHOWN_STEPS else len(SHOWN_STEPS)
+    names = [_short(ui, step) for step in SHOWN_STEPS]
+    return column([head, bars.steps(ui, names, current), body, bars.dock(ui, dock)], expand=True)
+
+
+def _short(ui: Ui, step: str) -> str:
+    zh = {"check": "安检", "leak_test": "检漏", "complete": "收款"}.get(step, STEP_TITLES[step][0])
+    en = {"customer": "Who", "exchange": "Swap", "leak_test": "Leak", "sign": "Sign", "complete": "Pay"}
+    return ui.say(zh, en.get(step, STEP_TITLES[step][1]))
+
+
+def _scroll(controls: Sequence[ft.Control], *, gutter: int = GUTTER) -> ft.Control:
+    return scrolling(controls, spacing=12, padding=ft.Padding.only(left=gutter, right=gutter, top=12, bottom=16))
+
+
+# 核客户
+
+
+def customer_step(ui: Ui, run: DeliveryRun) -> ft.Control:
+    customer = run.task.customer
+    facts = [
+        (ui.say("户名", "Name"), customer.name or "—"),
+        (ui.say("户号", "Number"), customer.code),
+        (ui.say("地址", "Address"), customer.address or "—"),
+        (ui.say("电话", "Phone"), customer.phone or "—"),
+        (ui.say("配送单", "Order"), run.task.order_number),
+    ]
+    body: list[ft.Control] = []
+    if run.missing_customer:
+        missing = ui.say("、", ", ").join(
+            customer_field_label(name, ui.words.language) for name in run.missing_customer
+        )
+        body.append(
+            panels.finding(
+                ui,
+                "danger",
+                ui.say("客户信息不全，不能配送", "Record incomplete: no delivery"),
+                ui.say(
+                    f"缺：{missing}。请办公室补全，同步后再送；气瓶留在车上。",
+                    f"Missing: {missing}. The office completes it; sync, then deliver.",
+                ),
+                ui.say("禁止", "Blocked"),
+            )
+        )
+    body.append(card(ui, panels.pairs(ui, facts, width=76)))
+    return _scroll(body)
+
+
+def customer_dock(ui: Ui, run: DeliveryRun, *, on_confirm: Tap, on_failed: Tap, on_sync: Tap) -> list[ft.Control]:
+    failed = buttons.outlined(
+        ui,
+        "visit-failed",
+        ui.say("没入户（不遇、拒检…）", "Could not enter"),
+        on_failed,
+        glyph=ft.Icons.NO_MEETING_ROOM_OUTLINED,
+    )
+    if run.missing_customer:
+        sync = buttons.primary(
+            ui, "sync-now", ui.say("同步，看补全没有", "Sync and look again"), on_sync, glyph=ft.Icons.SYNC_ROUNDED
+        )
+        return [failed, sync]
+    confirm = buttons.primary(
+        ui,
+        "confirm-customer",
+        ui.say("是这一户，开始安检", "This customer: start the check"),
+        on_confirm,
+        glyph=ft.Icons.HOW_TO_REG_ROUNDED,
+    )
+    return [failed, confirm]
+
+
+# 随瓶安检
+
+
+def check_step(ui: Ui, run: DeliveryRun, *, on_fail: Tap) -> ft.Control:
+    done = len(run.items) - run.unanswered
+    body: list[ft.Control] = [
+        panels.section(
+            ui,
+            ui.say("随瓶安检", "Check at delivery"),
+            ui.say(f"已查 {done} / {len(run.items)}", f"{done} of {len(run.items)}"),
+        )
+    ]
+    if not run.items:
+        words = ui.say("安检表还没有下发到手机，联网同步一次。", "The check list has not arrived: sync once.")
+        body.append(panels.notice(ui, words, kind="warn"))
+    for number, entry in enumerate(run.items, start=1):
+        if entry.code == run.open_item:
+            body.append(
+                ft.Container(_open_item(ui, run, entry, number, on_fail), padding=ft.Padding.symmetric(horizontal=12))
+            )
+        else:
+            body.append(_closed_item(ui, run, entry, number))
+    return scrolling(body, padding=ft.Padding.only(bottom=16))
+
+
+def _closed_item(ui: Ui, run: DeliveryRun, entry: ListEntry, number: int) -> ft.Control:
+    answer = run.answers.get(entry.code)
+    look = ui.look
+    title = ui.say(entry.zh, entry.en)
+    if answer is None:
+        sign: ft.Control = ft.Container(secondary(ui, str(number), size=18), width=26, alignment=ft.Alignment.CENTER)
+        words = ""
+    else:
+        colour = {"pass": look.ok, "fail": look.danger}.get(answer.result, look.ink_2)
+        sign = icon(ANSWERS[answer.result], colour=colour)
+        words = ui.words.option(answer.result)
+    box = ft.Container(
+        row([sign, text(title, expand=True, lines=1), secondary(ui, words)]),
+        height=56,
+        padding=ft.Padding.symmetric(horizontal=GUTTER),
+        bgcolor=look.surface,
+        border=ft.Border.only(bottom=ft.BorderSide(1, look.line)),
+        on_click=lambda _: run.reopen(entry.code),
+        ink=True,
+    )
+    return ft.Semantics(identifier=f"item-{entry.code}", content=box, button=True)
+
+
+def _open_item(ui: Ui, run: DeliveryRun, entry: ListEntry, number: int, on_fail: Tap) -> ft.Control:
+    look = ui.look
+    circle = ft.Container(
+        text(str(number), bold=True, colour=look.on_primary),
+        width=36,
+        height=36,
+        border_radius=18,
+        bgcolor=look.primary,
+        alignment=ft.Alignment.CENTER,
+    )
+    choices = ft.Row(
+        [
+            buttons.stacked(
+                ui,
+                f"{entry.code}-pass",
+                ui.words.option("pass"),
+                ft.Icons.CHECK_ROUNDED,
+                lambda _: run.answer(entry.code, "pass"),
+                edge=look.ok_strong,
+                ink=look.ok_strong,
+            ),
+            buttons.stacked(
+                ui,
+                f"{entry.code}-fail",
+                ui.words.option("fail"),
+                ft.Icons.PHOTO_CAMERA_OUTLINED,
+                lambda _: on_fail(entry.code),
+                edge=look.danger_strong,
+                ink=look.danger_strong,
+            ),
+            buttons.stacked(
+                ui,
+                f"{entry.code}-na",
+                ui.words.option("not_applicable"),
+                ft.Icons.REMOVE_ROUNDED,
+                lambda _: run.answer(entry.code, "not_applicable"),
+                edge=look.ink_2,
+                ink=look.ink_2,
+            ),
+        ],
+        spacing=8,
+    )
+    parts: list[ft.Control] = [row([circle, text(ui.say(entry.zh, entry.en), size=TITLE, bold=True, expand=True)])]
+    if entry.help_zh:
+        parts.append(text(ui.say(entry.help_zh, entry.help_en or entry.help_zh)))
+    parts.append(choices)
+    inside = card(ui, column(parts, spacing=12))
+    inside.border = ft.Border.all(2, look.primary)
+    inside.margin = ft.Margin.symmetric(vertical=10)
+    return inside
+
+
+def check_dock(ui: Ui, run: DeliveryRun, *, on_finish: Tap) -> list[ft.Control]:
+    if run.unanswered or not run.items:
+        words = ui.say(f"还差 {run.unanswered} 项，才能换瓶", f"{run.unanswered} to go before the exchange")
+        return [buttons.primary(ui, "finish-check", words, None)]
+    if run.failed:
+        words = ui.say("不予供气，报隐患", "No supply: report the hazard")
+        return [buttons.alarm(ui, "finish-check", words, on_finish, glyph=ft.Icons.BLOCK_ROUNDED, size=20)]
+    return [
+        buttons.primary(
+            ui, "finish-check", ui.say("安检合格，去换瓶", "Passed: exchange"), on_finish, glyph=ft.Icons.CHECK_ROUNDED
+        )
+    ]
+
+
+# 换瓶
+
+
+def exchange_step(ui: Ui, run: DeliveryRun, *, on_scan: Tap, on_scan_empty: Tap) -> ft.Control:
+    body: list[ft.Control] = [panels.section(ui, ui.say("送出重瓶", "Full cylinders"), _short_words(ui, run))]
+    if run.scanning.kept:
+        body.append(panels.listed(ui, kept_lines(ui, run.scanning)))
+    body.append(
+        buttons.tonal(
+            ui,
+            "scan-full",
+            ui.say("扫重瓶", "Scan a full one"),
+            on_scan,
+            glyph=ft.Icons.QR_CODE_SCANNER_ROUNDED,
+            height=64,
+        )
+    )
+    body.append(
+        panels.section(
+            ui, ui.say("收回空瓶", "Empties taken back"), ui.say(f"{len(run.returned)} 只", f"{len(run.returned)}")
+        )
+    )
+    if run.returned:
+        lines = [
+            panels.line(
+                ui,
+                f"returned-{empty.scan.code}",
+                empty.scan.code,
+                glyph=ft.Icons.PROPANE_TANK_OUTLINED,
+                subtitle=empty.fault,
+            )
+            for empty in run.returned
+        ]
+        body.append(panels.listed(ui, lines))
+    body.append(
+        buttons.outlined(
+            ui, "scan-empty", ui.say("扫空瓶", "Scan an empty"), on_scan_empty, glyph=ft.Icons.UNDO_ROUNDED, height=64
+        )
+    )
+    return _scroll(body)
+
+
+def _short_words(ui: Ui, run: DeliveryRun) -> str:
+    short = run.still_short
+    if not short:
+        return ui.say("与订单一致", "As ordered")
+    parts = [
+        ui.say(
+            f"{size} {'还差' if n > 0 else '多了'} {abs(n)} 只", f"{size}: {abs(n)} {'to go' if n > 0 else 'too many'}"
+        )
+        for size, n in short.items()
+    ]
+    return ui.say("、", ", ").join(parts)
+
+
+def exchange_dock(ui: Ui, run: DeliveryRun, *, on_finish: Tap) -> list[ft.Control]:
+    if run.still_short:
+        return [buttons.primary(ui, "finish-exchange", _short_words(ui, run), None)]
+    return [
+        buttons.primary(
+            ui,
+            "finish-exchange",
+            ui.say("换好了，去检漏", "Exchanged: leak test"),
+            on_finish,
+            glyph=ft.Icons.CHECK_ROUNDED,
+        )
+    ]
+
+
+# 检漏
+
+
+def leak_step(ui: Ui, run: DeliveryRun, *, on_photo: Tap) -> ft.Control:
+    methods = [forms.Choice(code, ui.words.option(code)) for code in ("instrument", "soap_water")]
+    method = run.leak.get("method", "instrument")
+
+    def change(name: str, value: Any) -> None:
+        run.leak = {**run.leak, name: value}
+
+    body: list[ft.Control] = [
+        text(ui.say("换瓶后检漏", "Leak test after the exchange"), size=TITLE, bold=True),
+        ft.Row([forms.segments(ui, "method", methods, method, lambda code: change("method", code))]),
+    ]
+    if method == "instrument":
+        reading = run.leak.get("reading_ppm")
+        shown = "" if reading is None else f"{reading}"
+        entry = forms.entry(
+            ui,
+            "reading-ppm",
+            ui.say("检漏读数", "Reading"),
+            shown,
+            lambda v: change("reading_ppm", _number(v)),
+            unit="ppm",
+            keyboard=ft.KeyboardType.NUMBER,
+        )
+        body.append(entry)
+        live = run.app.reading
+        if live is not None:
+            words = ui.say(
+                f"填入现在的读数 {live.value_ppm:.0f} ppm", f"Take the reading of now: {live.value_ppm:.0f} ppm"
+            )
+            body.append(
+                buttons.tonal(
+                    ui,
+                    "take-reading",
+                    words,
+                    lambda _: change("reading_ppm", round(live.value_ppm, 1)),
+                    glyph=ft.Icons.AIR_ROUNDED,
+                )
+            )
+    pictures = [run.leak_photo.picture.data] if run.leak_photo else []
+    body.append(
+        photos.strip(ui, pictures, on_photo, ui.say("拍检漏照片", "Photo of the test"), identifier="leak-photo")
+    )
+    return _scroll(body)
+
+
+def _number(typed: str) -> float | None:
+    try:
+        return float(typed)
+    except ValueError:
+        return None
+
+
+def leak_dock(ui: Ui, run: DeliveryRun, *, on_tight: Tap, on_leaking: Tap) -> list[ft.Control]:
+    needs_reading = run.leak.get("method", "instrument") == "instrument" and run.leak.get("reading_ppm") is None
+    if needs_reading or run.leak_photo is None:
+        words = (
+            ui.say("还差读数", "The reading is missing")
+            if needs_reading
+            else ui.say("还差照片", "The photo is missing")
+        )
+        return [buttons.primary(ui, "leak-tight", words, None)]
+    leaking = buttons.outlined(
+        ui,
+        "leak-found",
+        ui.say("漏气：处理后再测", "It leaks: mend, test again"),
+        on_leaking,
+        danger=True,
+        glyph=ft.Icons.AIR_ROUNDED,
+    )
+    return [
+        leaking,
+        buttons.primary(
+            ui, "leak-tight", ui.say("不漏，去签收", "Tight: signature"), on_tight, glyph=ft.Icons.CHECK_ROUNDED
+        ),
+    ]
+
+
+# 签收
+
+
+def sign_step(ui: Ui, run: DeliveryRun, pad: ft.Control, *, on_photo: Tap) -> ft.Control:
+    signing = run.signing
+
+    def change(name: str, value: Any) -> None:
+        run.signing = {**run.signing, name: value}
+
+    kinds = [forms.Choice(code, ui.words.option(code)) for code in ("written", "text_code", "door_photo")]
+    relations = [forms.Choice(e.code, ui.say(e.zh, e.en)) for e in run.lists.get("receiver_relation", ())]
+    body: list[ft.Control] = [
+        ft.Row([forms.segments(ui, "kind", kinds, signing.get("kind"), lambda code: change("kind", code))]),
+        forms.entry(
+            ui, "receiver", ui.say("签收人", "Receiver"), signing.get("receiver", ""), lambda v: change("receiver", v)
+        ),
+    ]
+    kind = signing.get("kind")
+    if kind == "written":
+        body.insert(1, pad)
+    elif kind == "text_code":
+        body.append(
+            forms.entry(
+                ui,
+                "text-code",
+                ui.say("短信码", "Text code"),
+                signing.get("text_code", ""),
+                lambda v: change("text_code", v),
+                keyboard=ft.KeyboardType.NUMBER,
+            )
+        )
+    else:
+        pictures = [run.signature.picture.data] if run.signature else []
+        body.append(
+            photos.strip(ui, pictures, on_photo, ui.say("拍门前照片", "Photo at the door"), identifier="door-photo")
+        )
+    if relations:
+        body.append(text(ui.say("与户主关系", "Relation to the account holder"), bold=True, size=SECOND))
+        body.append(
+            forms.tiles(ui, "relation", relations, {signing.get("relation")}, lambda code: change("relation", code))
+        )
+    return _scroll(body)
+
+
+def sign_dock(ui: Ui, run: DeliveryRun, *, on_sign: Tap, has_ink: bool) -> list[ft.Control]:
+    signing = run.signing
+    kind = signing.get("kind")
+    missing = ""
+    if not str(signing.get("receiver", "")).strip():
+        missing = ui.say("还差签收人", "The receiver is missing")
+    elif kind == "written" and not has_ink:
+        missing = ui.say("请客户签名", "Let the customer sign")
+    elif kind == "text_code" and not signing.get("text_code"):
+        missing = ui.say("还差短信码", "The code is missing")
+    elif kind == "door_photo" and run.signature is None:
+        missing = ui.say("还差照片", "The photo is missing")
+    words = missing or ui.say("签收", "Signed")
+    return [
+        buttons.primary(
+            ui, "sign", words, None if missing else on_sign, glyph=None if missing else ft.Icons.DRAW_ROUNDED
+        )
+    ]
+
+
+# 收款
+
+
+def pay_step(ui: Ui, run: DeliveryRun) -> ft.Control:
+    def change(name: str, value: Any) -> None:
+        run.payment = {**run.payment, name: value}
+
+    methods = [forms.Choice(e.code, ui.say(e.zh, e.en), e.icon) for e in run.lists.get("payment_method", ())]
+    yuan = run.payment.get("yuan")
+    body: list[ft.Control] = [text(ui.say("收款（可不填）", "Payment (optional)"), size=TITLE, bold=True)]
+    body.append(forms.tiles(ui, "payment", methods, {run.payment.get("method")}, lambda code: change("method", code)))
+    body.append(
+        forms.entry(
+            ui,
+            "amount",
+            ui.say("金额", "Amount"),
+            "" if yuan is None else f"{yuan}",
+            lambda v: change("yuan", _number(v)),
+            unit=ui.say("元", "CNY"),
+            keyboard=ft.KeyboardType.NUMBER,
+        )
+    )
+    return _scroll(body)
+
+
+def pay_dock(ui: Ui, *, on_complete: Tap) -> list[ft.Control]:
+    return [
+        buttons.primary(
+            ui, "complete", ui.say("完成配送，保存", "Finish and save"), on_complete, glyph=ft.Icons.SAVE_ROUNDED
+        )
+    ]
+
+
+def ended(ui: Ui, run: DeliveryRun) -> ft.Control:
+    if run.step == "stopped":
+        return panels.empty(
+            ui,
+            ft.Icons.BLOCK_ROUNDED,
+            ui.say("不予供气", "Supply stopped"),
+            ui.say(
+                "隐患已存，会派整改。气瓶留在车上，把告知单交给客户。",
+                "The hazard is saved. Keep the cylinder on the vehicle; hand over the notice.",
+            ),
+        )
+    return panels.empty(
+        ui,
+        ft.Icons.CHECK_CIRCLE_ROUNDED,
+        ui.say("已送达，已存", "Delivered and saved"),
+        ui.say(
+            "没有网络也不会丢，有网自动上传。空瓶带回站。",
+            "Safe without a network. Bring the empties back to the station.",
+        ),
+    )
+
+
+# 到访不遇
+
+
+def failed_visit_screen(ui: Ui, visit: FailedVisit, *, on_photo: Tap, on_save: Tap, on_back: Tap) -> ft.Control:
+    outcomes = [
+        forms.Choice("not_home", ui.words.option("not_home")),
+        forms.Choice("refused", ui.words.option("refused")),
+        forms.Choice("vacant", ui.words.option("vacant")),
+        forms.Choice("rescheduled", ui.words.option("rescheduled")),
+    ]
+    attempt = visit.run.task.attempt
+    body: list[ft.Control] = [
+        forms.tiles(ui, "outcome", outcomes, {visit.outcome}, lambda code: visit.change("outcome", code)),
+        *_outcome_fields(ui, visit, on_photo),
+    ]
+    missing = _visit_missing(ui, visit)
+    words = missing or ui.say("保存", "Save")
+    save = buttons.primary(
+        ui, "save-failed", words, None if missing else on_save, glyph=None if missing else ft.Icons.SAVE_ROUNDED
+    )
+    subtitle = ui.say(f"第 {attempt} 次到访", f"Visit no. {attempt}")
+    head = bars.head(ui, ui.say("没入户", "Could not enter"), subtitle=subtitle, on_back=on_back, close=True)
+    return column([head, _scroll(body), bars.dock(ui, [save])], expand=True)
+
+
+def _outcome_fields(ui: Ui, visit: FailedVisit, on_photo: Tap) -> list[ft.Control]:
+    fields = {field.name: field for field in form_of(VisitFailed)}
+    wanted = {
+        "not_home": ("notice_posted", "door_gap_ppm", "next_appointment"),
+        "refused": ("reason", "witness", "notice_posted"),
+        "vacant": ("door_gap_ppm",),
+        "rescheduled": ("next_appointment", "reason"),
+    }.get(visit.outcome, ())
+    parts: list[ft.Control] = []
+    if visit.outcome in {"not_home", "vacant", "refused"}:
+        pictures = [taken.picture.data for taken in visit.pictures]
+        words = (
+            ui.say("拍门口和通知", "Photo: door, notice") if visit.outcome == "not_home" else ui.say("拍照", "Photo")
+        )
+        parts.append(photos.strip(ui, pictures, on_photo, words))
+    parts += [forms.field_control(ui, fields[name], visit.values.get(name), {}, visit.change) for name in wanted]
+    return parts
+
+
+def _visit_missing(ui: Ui, visit: FailedVisit) -> str:
+    """What the button says; the work refuses the same."""
+    if not visit.outcome:
+        return ui.say("先选到访结果", "Choose the outcome")
+    if visit.outcome in {"not_home", "vacant"} and not visit.pictures:
+        return ui.say("还差门口照片", "A photo of the door is missing")
+    if visit.outcome == "refused" and not visit.values.get("reason"):
+        return ui.say("还差拒检原因", "The reason is missing")
+    if visit.outcome == "rescheduled" and not visit.values.get("next_appointment"):
+        return ui.say("还差预约日期", "The date is missing")
+    return ""

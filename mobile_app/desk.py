@@ -1,0 +1,90 @@
+"""What lies before the worker: the app's state and the work he has open. One for each phone, shared by its windows."""
+
+from typing import Literal
+
+from mobile_app.account.state import SignInEntry
+from mobile_app.deliveries.state import DeliveryRun, FailedVisit
+from mobile_app.hazards.state import FindingForm
+from mobile_app.patrol.state import PatrolRun, Visit
+from mobile_app.scanning.state import Scanning
+from mobile_app.shift.state import ShiftRun
+from mobile_app.state import AppState
+from mobile_app.today.state import Today
+from sync.documents.tasks import DeliveryTask, PatrolTask
+
+
+class Desk:
+    def __init__(self, app: AppState) -> None:
+        self.app = app
+        self.patrol: PatrolRun | None = None
+        self.visit: Visit | None = None
+        self.finding: FindingForm | None = None
+        self.delivery: DeliveryRun | None = None
+        self.failed_visit: FailedVisit | None = None
+        self.shift = app.follow(ShiftRun(app))
+        self.scanning = app.follow(Scanning(app, "loading"))
+        self.sign_in_entry = app.follow(SignInEntry(app.phone.session.known_staff_number()))
+        self.today = app.follow(Today(app))
+        self.record_filter = ""
+
+    async def sign_in(self, staff_number: str, password: str) -> None:
+        await self.app.sign_in(staff_number, password)
+        if self.app.signed_in:
+            self.patrol = await PatrolRun.resume(self.app)
+            if self.patrol is not None:
+                self.app.follow(self.patrol)
+            self.changed()
+
+    async def sign_out(self) -> None:
+        if self.patrol is not None:
+            await self.patrol.patrol.keep()
+            self.patrol.leave()
+        self.patrol = self.visit = self.finding = self.delivery = self.failed_visit = None
+        self.scanning = self.app.follow(Scanning(self.app, "loading"))
+        await self.app.sign_out()
+
+    async def start(self, task: PatrolTask | DeliveryTask) -> str:
+        """Opens the work and answers where its screen is; "" when it could not be opened."""
+        if isinstance(task, DeliveryTask):
+            return await self._start_delivery(task)
+        if self.patrol is None:
+            run = await self.app.attempt(PatrolRun.start(self.app, task))
+            self.patrol = self.app.follow(run) if run else None
+        return "/patrol" if self.patrol else ""
+
+    async def _start_delivery(self, task: DeliveryTask) -> str:
+        run = await self.app.attempt(DeliveryRun.open(self.app, task))
+        self.delivery = self.app.follow(run) if run else None
+        return "/delivery" if run else ""
+
+    async def find(self, kind: Literal["hazard", "works"]) -> str:
+        task_id = self.patrol.patrol.task.id if self.patrol else ""
+        self.finding = self.app.follow(FindingForm(self.app, kind, task_id))
+        await self.finding.prepare()
+        return "/hazard" if kind == "hazard" else "/works"
+
+    async def visit_point(self, check_point_id: str) -> str:
+        if self.patrol is None:
+            return ""
+        point = next((p for p in self.patrol.points if p.check_point_id == check_point_id), None)
+        if point is None:
+            return ""
+        self.visit = self.app.follow(Visit(self.patrol, point))
+        await self.visit.prepare()
+        return "/visit"
+
+    async def finish_patrol(self, reason: str) -> bool:
+        if self.patrol is None or not await self.patrol.finish(reason):
+            return False
+        self.patrol = None
+        self.changed()
+        return True
+
+    def fail_visit(self) -> str:
+        if self.delivery is None:
+            return ""
+        self.failed_visit = self.app.follow(FailedVisit(self.delivery))
+        return "/visit-failed"
+
+    def changed(self) -> None:
+        self.app.notify()  # type: ignore[attr-defined]

@@ -1,0 +1,42 @@
+"""What a worker sets on his phone: language, look, server and the addresses of his devices."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from mobile_app.files import read_struct, write_durable
+
+FILE_NAME = "preferences.json"
+DEFAULT_SERVER_URL = "http://127.0.0.1:8000"
+
+
+class Preferences(msgspec.Struct, frozen=True, kw_only=True):
+    """An empty device address means that the phone has none; `day` and `night` are the two looks."""
+
+    language: Literal["zh", "en"] = "zh"
+    theme: Literal["day", "night"] = "day"
+    server_url: str = DEFAULT_SERVER_URL
+    gps: str = ""
+    detector: str = ""
+    tags: str = ""
+    instrument_verified_until: str = ""
+
+
+def read_preferences(folder: Path, environment: Mapping[str, str] = os.environ) -> Preferences:
+    """What was kept, else what the surroundings say (QIXUN_SERVER_URL, QIXUN_GPS, QIXUN_DETECTOR, QIXUN_TAGS)."""
+    kept = read_struct(folder / FILE_NAME, Preferences)
+    if kept is not None:
+        return kept
+    return Preferences(
+        server_url=environment.get("QIXUN_SERVER_URL", DEFAULT_SERVER_URL),
+        gps=environment.get("QIXUN_GPS", ""),
+        detector=environment.get("QIXUN_DETECTOR", ""),
+        tags=environment.get("QIXUN_TAGS", ""),
+    )
+
+
+def keep_preferences(folder: Path, preferences: Preferences) -> None:
+    write_durable(folder / FILE_NAME, msgspec.json.encode(preferences))

@@ -1,0 +1,208 @@
+"""扫瓶: a picture of the code first, the tag where there is one, the stamped number last; then the verdict."""
+
+from collections.abc import Sequence
+
+import flet as ft
+
+from mobile_app.components import bars, buttons, forms, panels, photos, verdict
+from mobile_app.components.ui import Tap, Ui, card, column, row, scrolling, secondary, text
+from mobile_app.deliveries.scans import Scanned
+from mobile_app.scanning.state import Scanning
+from mobile_app.theme import ALLOWED_FILL, GUTTER, VERDICT_HEIGHT
+
+
+def ways_to_scan(
+    ui: Ui, scanning: Scanning, *, on_picture: Tap, on_tag: Tap, on_stamp: Tap, on_typed: Tap
+) -> ft.Control:
+    """QR or bar code first, since that is what drivers use."""
+    camera = ft.Container(
+        ft.Column(
+            [
+                ft.Icon(ft.Icons.QR_CODE_SCANNER_ROUNDED, size=72, color=ui.look.primary),
+                text(
+                    ui.say("扫二维码 / 条码", "Scan QR or bar code"), size=22, bold=True, colour=ui.look.primary_strong
+                ),
+                secondary(ui, ui.say("对准瓶上的标签拍一张", "Take a picture of the label")),
+            ],
+            alignment=ft.MainAxisAlignment.CENTER,
+            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+            spacing=6,
+        ),
+        height=196,
+        bgcolor=ui.look.primary_soft,
+        border_radius=20,
+        alignment=ft.Alignment.CENTER,
+        on_click=on_picture,
+        ink=True,
+    )
+    named = ft.Semantics(identifier="scan-picture", content=camera, button=True)
+    tag = buttons.tonal(
+        ui, "scan-tag", ui.say("读 NFC 标签", "Read the NFC tag"), on_tag, glyph=ft.Icons.NFC_ROUNDED, height=64
+    )
+    return column([named, tag, _typed(ui, scanning, on_stamp=on_stamp, on_typed=on_typed)], spacing=12)
+
+
+def _typed(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) -> ft.Control:
+    def typed(value: str) -> None:
+        scanning.typed = value
+
+    entry = forms.entry(ui, "typed-code", ui.say("手输钢印号", "Type the stamped number"), scanning.typed, typed)
+    pictures = [scanning.stamp.picture.data] if scanning.stamp else []
+    stamp = photos.strip(ui, pictures, on_stamp, ui.say("拍钢印", "Photo of the stamp"), identifier="stamp-photo")
+    ready = bool(scanning.typed.strip()) and scanning.stamp is not None
+    words = (
+        ui.say("查这只瓶", "Check this cylinder")
+        if ready
+        else ui.say("输号并拍钢印后，才能查", "Number and photo first")
+    )
+    check = buttons.primary(ui, "scan-typed", words, on_typed if ready else None)
+    return card(ui, column([entry, stamp, check], spacing=10))
+
+
+def loading_screen(ui: Ui, scanning: Scanning, ways: ft.Control, pill: ft.Control, *, on_load: Tap) -> ft.Control:
+    count = len(scanning.kept)
+    body: list[ft.Control] = [ways]
+    if scanning.kept:
+        body.append(panels.section(ui, ui.say("已装车", "Loaded"), ui.say(f"{count} 只", f"{count}")))
+        body.append(panels.listed(ui, kept_lines(ui, scanning)))
+    parts: list[ft.Control] = [
+        bars.head(ui, ui.say("出库装车", "Loading"), subtitle=_needed(ui, scanning), trailing=pill),
+        scrolling(body, spacing=8, padding=ft.Padding.only(left=GUTTER, right=GUTTER, bottom=16)),
+    ]
+    if count:
+        words = ui.say(f"{count} 只装车完成，出库", f"Loading done: {count}")
+        parts.append(
+            bars.dock(ui, [buttons.primary(ui, "load", words, on_load, glyph=ft.Icons.LOCAL_SHIPPING_ROUNDED)])
+        )
+    return column(parts, expand=True)
+
+
+def _needed(ui: Ui, scanning: Scanning) -> str:
+    wanted = scanning.wanted
+    if not wanted:
+        return ui.say("今天没有配送单", "No orders today")
+    return ui.say(f"今天要送 {wanted} 只", f"{wanted} ordered today")
+
+
+def kept_lines(ui: Ui, scanning: Scanning) -> list[ft.Control]:
+    lines: list[ft.Control] = []
+    for found in scanning.kept:
+        code = found.scan.code
+        remove = buttons.round_icon(
+            ui,
+            f"take-out-{code}",
+            ft.Icons.DELETE_OUTLINE_ROUNDED,
+            _taker(scanning, code),
+            ui.say("取下", "Take out"),
+            size=56,
+        )
+        size = found.cylinder.specification if found.cylinder else ""
+        lines.append(
+            panels.line(
+                ui,
+                f"kept-{code}",
+                code,
+                glyph=ft.Icons.PROPANE_TANK_OUTLINED,
+                subtitle=f"{size} · {ui.words.option(found.scan.method)}",
+                trailing=remove,
+            )
+        )
+    return lines
+
+
+def _taker(scanning: Scanning, code: str) -> Tap:
+    return lambda _: scanning.take_out(code)
+
+
+def verdict_screen(
+    ui: Ui,
+    found: Scanned,
+    *,
+    heading: str,
+    words: tuple[str, str],
+    keep_word: str,
+    on_keep: Tap,
+    on_back: Tap,
+    extra: Sequence[ft.Control] = (),
+) -> ft.Control:
+    """`words`: what is said when it is allowed, and when it is forbidden."""
+    allowed = found.allowed
+    word = words[0] if allowed else words[1]
+    reason, advice = _reason(ui, found)
+    if allowed:
+        actions: list[ft.Control] = [
+            *extra,
+            buttons.outlined(
+                ui, "put-back", ui.say("不是这只", "Not this one"), on_back, glyph=ft.Icons.UNDO_ROUNDED, height=64
+            ),
+            buttons.primary(
+                ui, "keep", keep_word, on_keep, glyph=ft.Icons.CHECK_ROUNDED, height=VERDICT_HEIGHT, fill=ALLOWED_FILL
+            ),
+        ]
+    else:
+        another = ui.say("放回，扫另一只", "Put it back, scan another")
+        actions = [
+            panels.notice(
+                ui, ui.say("这次禁止已记下，会上报", "This refusal is recorded and will be sent"), kind="quiet"
+            ),
+            buttons.primary(
+                ui, "put-back", another, on_back, glyph=ft.Icons.QR_CODE_SCANNER_ROUNDED, height=VERDICT_HEIGHT
+            ),
+        ]
+    return verdict.full_screen(
+        ui,
+        allowed=allowed,
+        heading=heading,
+        word=word,
+        reason=reason,
+        advice=advice,
+        details=panels.pairs(ui, cylinder_facts(ui, found)),
+        actions=actions,
+        on_close=on_back,
+    )
+
+
+def _reason(ui: Ui, found: Scanned) -> tuple[str, str]:
+    if not found.allowed:
+        first = found.reasons[0]
+        more = (
+            ui.say(f"，另有 {len(found.reasons) - 1} 条", f", {len(found.reasons) - 1} more")
+            if len(found.reasons) > 1
+            else ""
+        )
+        return ui.say(first.zh, first.en) + more, ui.say(first.action_zh, first.action_en)
+    cylinder = found.cylinder
+    if cylinder is None:
+        return ui.say("档案里没有，按外来空瓶收", "Not on record: taken back as foreign"), ""
+    until = f"{cylinder.next_inspection_on:%Y-%m-%d}" if cylinder.next_inspection_on else "—"
+    return ui.say(f"检验有效至 {until}", f"Inspected until {until}"), ui.say(
+        "在册 · 本企业产权", "On record · own cylinder"
+    )
+
+
+def cylinder_facts(ui: Ui, found: Scanned) -> list[tuple[str, str]]:
+    facts = [(ui.say("钢印号", "Number"), found.scan.code)]
+    cylinder = found.cylinder
+    if cylinder is None:
+        return facts
+    made = f"{cylinder.made_on:%Y-%m}" if cylinder.made_on else "—"
+    due = f"{cylinder.next_inspection_on:%Y-%m-%d}" if cylinder.next_inspection_on else "—"
+    return [
+        *facts,
+        (ui.say("型号", "Size"), f"{cylinder.specification} · {cylinder.manufacturer}".rstrip(" ·")),
+        (ui.say("制造", "Made"), made),
+        (ui.say("应检", "Due"), due),
+    ]
+
+
+def choose_fault(ui: Ui, faults: Sequence[forms.Choice], on_fault: Tap) -> ft.Control:
+    """What is wrong with an empty that comes back; most have nothing."""
+    cells = [
+        buttons.outlined(ui, f"fault-{choice.code}", choice.title, _fault(on_fault, choice.code), height=56)
+        for choice in faults
+    ]
+    return row(list(cells), spacing=8) if cells else ft.Container()
+
+
+def _fault(on_fault: Tap, code: str) -> Tap:
+    return lambda _: on_fault(code)

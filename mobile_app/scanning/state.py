@@ -1,0 +1,118 @@
+"""Scanning a cylinder: a code from a picture, a tag, or the stamped number typed; the verdict; the load that grows."""
+
+import asyncio
+from dataclasses import dataclass
+
+import flet as ft
+
+from device_bridge.codes import read_codes
+from device_bridge.nfc import open_tag_reader
+from mobile_app.deliveries.scans import Scanned, load, scan, scan_method
+from mobile_app.errors import FieldError
+from mobile_app.photo_drafts import PhotoDraft, PhotoSource
+from mobile_app.photos import take_photo
+from mobile_app.state import AppState
+from sync.documents.cylinders import ScanMethod
+from sync.documents.tasks import DeliveryTask
+from sync.rules.cylinders import Purpose
+
+NO_TAG_READER = FieldError(
+    "tags.no_reader",
+    "还没有设置标签读写器",
+    "No tag reader is set up",
+    action_zh="改用扫码或手输；在“设置”里填读写器地址",
+    action_en="scan or type instead; set the reader's address under settings",
+)
+NO_CODE = FieldError(
+    "scan.no_code",
+    "照片里没有读到二维码或条码",
+    "No code could be read in the picture",
+    action_zh="擦净标签，靠近再拍；或手输钢印号",
+    action_en="wipe the label and try nearer, or type the stamped number",
+)
+
+
+async def code_in(picture: bytes) -> tuple[str, str]:
+    """Text and symbology of the first code in a picture. Raises FieldError, DeviceGarbled."""
+    codes = await asyncio.to_thread(read_codes, picture)
+    if not codes:
+        raise NO_CODE
+    return codes[0].text, codes[0].symbology
+
+
+async def tag_near(app: AppState) -> tuple[str, str]:
+    """Text and UID of the tag held near the reader. Raises FieldError, DeviceError."""
+    if not app.preferences.tags:
+        raise NO_TAG_READER
+    tag = await open_tag_reader(app.preferences.tags).read()
+    return tag.text, tag.uid
+
+
+@ft.observable
+@dataclass
+class Scanning:
+    """`purpose` loading gathers what goes onto the vehicle; a delivery has its own, for one task."""
+
+    app: AppState
+    purpose: Purpose
+    task_id: str = ""
+    typed: str = ""
+    stamp: PhotoDraft | None = None
+    shown: Scanned | None = None
+    kept: tuple[Scanned, ...] = ()
+
+    async def scan_picture(self, picture: bytes) -> None:
+        found = await self.app.attempt(code_in(picture))
+        if found is not None:
+            await self._judge(found[0], scan_method(found[1]))
+
+    async def scan_tag(self) -> None:
+        found = await self.app.attempt(tag_near(self.app))
+        if found is not None:
+            await self._judge(found[0], "nfc", tag_uid=found[1])
+
+    async def scan_typed(self) -> None:
+        await self._judge(self.typed, "typed", photo=self.stamp)
+
+    async def take_stamp(self, picture: bytes, source: PhotoSource) -> None:
+        self.stamp = await self.app.attempt(take_photo(self.app.phone, picture, source=source)) or self.stamp
+
+    async def _judge(
+        self, code: str, method: ScanMethod, *, tag_uid: str = "", photo: PhotoDraft | None = None
+    ) -> None:
+        work = scan(self.app.phone, code, method, self.purpose, tag_uid=tag_uid, photo=photo, task_id=self.task_id)
+        found = await self.app.attempt(work)
+        if found is not None:
+            self.shown, self.typed, self.stamp = found, "", None
+
+    def put_back(self) -> None:
+        """Not this one: on to the next."""
+        self.shown = None
+
+    def keep(self) -> None:
+        found, self.shown = self.shown, None
+        if found is None or not found.allowed:
+            return
+        if found.scan.code not in {k.scan.code for k in self.kept}:
+            self.kept = (*self.kept, found)
+
+    def take_out(self, code: str) -> None:
+        self.kept = tuple(found for found in self.kept if found.scan.code != code)
+
+    @property
+    def wanted(self) -> int:
+        """How many cylinders today's open deliveries ask for."""
+        tasks = [t.task for t in self.app.tasks if t.open and isinstance(t.task, DeliveryTask)]
+        return sum(line.quantity for task in tasks for line in task.lines)
+
+    async def load(self) -> bool:
+        """出库: what was gathered goes onto the vehicle."""
+        deliveries = [t.task for t in self.app.tasks if isinstance(t.task, DeliveryTask)]
+        units = self.app.phone.profile.units
+        station = deliveries[0].station_id if deliveries else units[0].unit_id if units else ""
+        vehicle = next((task.vehicle for task in deliveries if task.vehicle), "")
+        done = await self.app.attempt(load(self.app.phone, self.kept, station_id=station, vehicle=vehicle))
+        if done is None:
+            return False
+        self.kept = ()
+        return True

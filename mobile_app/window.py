@@ -1,0 +1,100 @@
+"""One window on the desk: where its screens go, what it asks of the device it runs on."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import flet as ft
+
+from mobile_app.components.photos import choose_photo
+from mobile_app.components.ui import Ui
+from mobile_app.desk import Desk
+from mobile_app.photo_drafts import PhotoSource
+
+Handler = Callable[..., Any]
+TakePicture = Callable[[bytes, PhotoSource], Awaitable[Any]]
+
+
+@ft.observable
+@dataclass
+class Window:
+    """`beats` counts the changes on the desk that this window has drawn."""
+
+    desk: Desk
+    page: ft.Page
+    beats: int = 0
+
+    @property
+    def ui(self) -> Ui:
+        return self.desk.app.ui
+
+    def go(self, path: str) -> None:
+        if path:
+            self.page.navigate(path)
+
+    def goes(self, path: str) -> Handler:
+        return lambda *_: self.go(path)
+
+    def does(self, work: Callable[..., Awaitable[Any]], *given: Any, then: str = "") -> Handler:
+        """Does the work when touched, and with `then` goes there if it went well."""
+
+        async def handler(*_: Any) -> None:
+            went_well = await work(*given)
+            if then and went_well is not False:
+                self.go(then)
+
+        return handler
+
+    def opens(self, work: Callable[..., Awaitable[str]]) -> Handler:
+        """For work that answers where its screen is; what is touched may say which one (`given`)."""
+
+        async def handler(*given: Any) -> None:
+            self.go(await work(*(g for g in given if isinstance(g, str))))
+
+        return handler
+
+    def photographs(self, take: TakePicture) -> Handler:
+        async def handler(*_: Any) -> None:
+            chosen = await choose_photo()
+            if chosen is not None:
+                await take(*chosen)
+
+        return handler
+
+    async def call(self, number: str) -> None:
+        """Hands the number to the dialler; where there is none the number is shown to be called."""
+        url = f"tel:{number}"
+        if await ft.UrlLauncher().can_launch_url(url):
+            await ft.UrlLauncher().launch_url(url)
+        else:
+            self.desk.app.say_number(number)
+
+    async def call_emergency(self, *_: Any) -> None:
+        await self.call(self.desk.app.emergency_phone)
+
+    async def warn_hand(self) -> None:
+        """A refusal is felt as well as seen."""
+        if not self.page.web:
+            await ft.HapticFeedback().vibrate()  # type: ignore[no-untyped-call]
+
+
+WindowContext = ft.create_context(cast("Window | None", None))
+
+
+def use_window() -> Window:
+    window = ft.use_context(WindowContext)
+    if window is None:
+        raise RuntimeError("a screen outside a window")
+    return window
+
+
+def screen(window: Window, content: ft.Control, *, path: str, root: bool = False) -> ft.View:
+    return ft.View(
+        route=path,
+        can_pop=not root,
+        padding=0,
+        spacing=0,
+        bgcolor=window.ui.look.ground,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        controls=[ft.SafeArea(content, expand=True)],
+    )
