@@ -20,7 +20,7 @@ from device_bridge.errors import DeviceError
 from device_bridge.models import Fix, GasReading, InstrumentInfo, Tag
 from mobile_app.deliveries.work import Delivery, Scanned, fail_visit, load, scan, scan_method
 from mobile_app.devices import Devices, DeviceState, probe, tag_reader
-from mobile_app.errors import WorkError
+from mobile_app.errors import NotReady, WorkError
 from mobile_app.hazards.work import LeakProposal, report_hazard, report_leak, report_works
 from mobile_app.patrol.work import Patrol
 from mobile_app.phone import Phone
@@ -70,6 +70,25 @@ class DemoPhone:
 
     async def tasks(self) -> Any:
         return [msgspec.to_builtins(line.task) | {"local": line.local} for line in await self._phone.tasks()]
+
+    async def ready_for_patrol(self) -> bool:
+        """Pipes of the task, limits and lists are on the phone."""
+        task = next(line.task for line in await self._phone.tasks() if isinstance(line.task, PatrolTask))
+        pipes = await self._phone.pipes(task.pipe_ids)
+        return len(pipes) == len(task.pipe_ids) and await self._has_lists("hazard_type", "machinery")
+
+    async def ready_for_delivery(self) -> bool:
+        has_cylinder = await self._phone.cylinder("SH35-0001") is not None
+        return has_cylinder and await self._has_lists("delivery_check_item")
+
+    async def _has_lists(self, *names: str) -> bool:
+        try:
+            await self._phone.settings()
+            for name in names:
+                await self._phone.lists(name)
+        except NotReady:
+            return False
+        return True
 
     async def records(self) -> list[dict[str, Any]]:
         return [
