@@ -71,7 +71,8 @@ class Database:
             pool_pre_ping=True,
             connect_args={"options": "-c timezone=UTC", "application_name": "qixun"},
         )
-        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        # `session.info["settings"]` is for what must find the data directory from inside a transaction.
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, info={"settings": settings})
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -95,7 +95,12 @@ class RolledBack(Database):
 
     def __init__(self, settings: Settings, connection: AsyncConnection) -> None:
         super().__init__(settings)
-        self.sessions = async_sessionmaker(connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+        self.sessions = async_sessionmaker(
+            connection,
+            expire_on_commit=False,
+            join_transaction_mode="create_savepoint",
+            info={"settings": settings},
+        )
 
 
 @pytest.fixture
