@@ -4,15 +4,14 @@ from datetime import date, datetime
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import CGCS2000, Base
 
 
 class Customer(Base):
-    """`missing` names what a delivery cannot be entered without (5.8.3-07); empty: the record is complete."""
+    """Whether the record is complete enough for a delivery (5.8.3-07) is asked when it matters: the company decides."""
 
     __tablename__ = "customers"
     __table_args__ = (
@@ -41,7 +40,6 @@ class Customer(Base):
     identity_sealed: Mapped[bytes | None]
     phone_sealed: Mapped[bytes | None]
     phone_last4: Mapped[str] = mapped_column(default="")
-    missing: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     state: Mapped[str] = mapped_column(default="active")
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]

@@ -1,0 +1,95 @@
+"""What the office sends and reads of a customer."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from backend.customers.rules import Finding, IdentityKind
+from sync.documents.envelope import Latitude, Longitude, Word
+
+Name = Annotated[Word, msgspec.Meta(min_length=1)]
+PaperKind = Literal["agreement", "safety_notice", "fittings", "in_home_check"]
+Phone = Annotated[str, msgspec.Meta(max_length=30, pattern=r"^(\+?[0-9][0-9 -]{4,24}[0-9])?$")]
+
+
+class CustomerIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`identity_number` and `phone`: None leaves what is on record, an empty text takes it away."""
+
+    organisation_id: Name
+    code: Name
+    name: Word = ""
+    category: Word = ""
+    district: Word = ""
+    street: Word = ""
+    community: Word = ""
+    road: Word = ""
+    house: Word = ""
+    phone: Phone | None = None
+    identity_kind: IdentityKind = "person"
+    identity_number: Annotated[str, msgspec.Meta(max_length=30)] | None = None
+    safety_officer: Word = ""
+    opened_on: date | None = None
+    lon: Longitude | None = None
+    lat: Latitude | None = None
+
+
+class PaperIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    done_on: date | None
+    reviewed: bool = False
+
+
+class PaperOut(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    done_on: date | None
+    reviewed_at: datetime | None
+
+
+class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the ledger: no identity number, of the telephone its end."""
+
+    id: str
+    organisation_id: str
+    code: str
+    name: str
+    category: str
+    address: str
+    phone_last4: str
+    identity_given: bool
+    opened_on: date | None
+    state: str
+    complete: bool
+    missing: tuple[str, ...]
+    lon: float | None
+    lat: float | None
+
+
+class CustomerOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`identity_masked` shows the ends of the number; `findings` are what is unusual about what was saved."""
+
+    customer: CustomerLine
+    district: str
+    street: str
+    community: str
+    road: str
+    house: str
+    phone: str
+    identity_kind: str
+    identity_masked: str
+    safety_officer: str
+    papers: list[PaperOut]
+    findings: tuple[Finding, ...] = ()
+
+
+class IdentityOut(msgspec.Struct, frozen=True):
+    identity_number: str
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """实名登记 statistics (E5.8.3-6): shares in percent of all customers, None without any."""
+
+    customers: int
+    named: int
+    complete: int
+    done_percent: dict[str, float | None]
+    reviewed_percent: dict[str, float | None]

@@ -1,0 +1,114 @@
+"""Personal fields at rest: sealed by SM4-GCM under a key of the person's own.
+
+That key is wrapped by a master key in the data directory, so a copy of the database alone opens nothing; destroying
+a person's key makes every field of his unreadable, in backups too, while the facts about cylinders stay.
+"""
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.customers.models import PersonKey
+from backend.errors import AppError
+from backend.settings import Settings, load_settings
+
+_KEY_BYTES = 16
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+_MASTER_FILE = "personal.key"
+_masters: dict[Path, bytes] = {}
+
+
+class ErasedError(AppError):
+    def __init__(self) -> None:
+        super().__init__(410, "customer.erased", "客户个人信息已删除。", "The customer's personal data is erased.")
+
+
+async def seal(session: AsyncSession, customer_id: str, organisation_id: str, field: str, text: str) -> bytes:
+    """Raises `ErasedError` for a person whose key was destroyed: nothing new is kept of him."""
+    key = await _person_key(session, customer_id, organisation_id)
+    return _encrypt(key, text.encode(), f"{customer_id}/{field}")
+
+
+async def unseal(session: AsyncSession, customer_id: str, field: str, sealed: bytes) -> str:
+    wrapped = await session.scalar(select(PersonKey.wrapped).where(PersonKey.customer_id == customer_id))
+    if wrapped is None:
+        raise ErasedError
+    key = _decrypt(_master(session), wrapped, customer_id)
+    return _decrypt(key, sealed, f"{customer_id}/{field}").decode()
+
+
+async def destroy_key(session: AsyncSession, customer_id: str, organisation_id: str) -> None:
+    """For good; also where the person never had one, so that none is made later."""
+    row = insert(PersonKey).values(customer_id=customer_id, organisation_id=organisation_id, wrapped=None)
+    await session.execute(row.on_conflict_do_update(index_elements=["customer_id"], set_={"wrapped": None}))
+    now = update(PersonKey).where(PersonKey.customer_id == customer_id).values(destroyed_at=func.now())
+    await session.execute(now)
+
+
+async def _person_key(session: AsyncSession, customer_id: str, organisation_id: str) -> bytes:
+    master = _master(session)
+    fresh = insert(PersonKey).values(
+        customer_id=customer_id,
+        organisation_id=organisation_id,
+        wrapped=_encrypt(master, os.urandom(_KEY_BYTES), customer_id),
+    )
+    await session.execute(fresh.on_conflict_do_nothing())
+    wrapped = await session.scalar(select(PersonKey.wrapped).where(PersonKey.customer_id == customer_id))
+    if wrapped is None:
+        raise ErasedError
+    return _decrypt(master, wrapped, customer_id)
+
+
+def _master(session: AsyncSession) -> bytes:
+    settings: Settings = session.info.get("settings") or load_settings()
+    path = settings.data_dir / _MASTER_FILE
+    if path not in _masters:
+        _masters[path] = _read_or_make(path)
+    return _masters[path]
+
+
+def _read_or_make(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # A link is made or it is not: of several processes that start at once, one's key becomes the key.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_bytes()
+
+
+def _encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
+    encryptor.authenticate_additional_data(bound_to.encode())
+    sealed = encryptor.update(plain) + encryptor.finalize()
+    return nonce + sealed + encryptor.tag
+
+
+def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    nonce, tag = sealed[:_NONCE_BYTES], sealed[-_TAG_BYTES:]
+    decryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce, tag)).decryptor()
+    decryptor.authenticate_additional_data(bound_to.encode())
+    try:
+        return decryptor.update(sealed[_NONCE_BYTES:-_TAG_BYTES]) + decryptor.finalize()
+    except InvalidTag as error:
+        raise AppError(
+            500,
+            "customer.master_key",
+            "个人信息无法解密：数据目录里的主密钥不对。",
+            "Personal data cannot be opened: the master key in the data directory is not the one that sealed it.",
+        ) from error
