@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 import uvicorn
-from backend.migrations.run import upgrade
 
 from backend.cluster import ClusterError
 from backend.db import Database
 from backend.errors import AppError
+from backend.migrations.run import upgrade
 from backend.settings import Settings, SettingsError, load_settings
 from qixun import setup
 from qixun.server import StartError, build, database_of, hub_administrator, require_free_port
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--demo", action="store_true", help="on an empty database: the demo company and a played shift")
     serve.set_defaults(run=_serve)
 
-    worker = commands.add_parser("worker", help="jobs, intake and outbox (with QIXUN_EMBEDDED_WORKER=false on serve)")
+    worker = commands.add_parser("worker", help="jobs, intake and outbox (with QIXUN_WORKER=outside on serve)")
     worker.set_defaults(run=_work)
 
     migrate = commands.add_parser("migrate", help="bring the database's tables up to date")

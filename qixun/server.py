@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 from litestar import Litestar, asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from backend.accounts.keys import SigningKeys
-from backend.app import create_app
+from backend.app import Lifespan, create_app
 from backend.cluster import Cluster
 from backend.settings import Settings
 from sync.endpoint.app import hub_app
@@ -67,8 +67,8 @@ def hub_administrator(settings: Settings) -> str:
 
 def build(settings: Settings) -> Litestar:
     """`settings` must name a database that is migrated."""
-    handlers = [console, phone_mount(settings)]
-    lifespans = [_phone_sessions]
+    handlers: list[ControllerRouterHandler] = [console, phone_mount(settings)]
+    lifespans: list[Lifespan] = [_phone_sessions]
     if not settings.couchdb_url:
         settings = msgspec.structs.replace(settings, hub_admin=hub_administrator(settings))
         hub = embedded_hub(settings)
@@ -105,6 +105,7 @@ def phone_mount(settings: Settings) -> ASGIRouteHandler:
     os.environ.setdefault("QIXUN_PHONE_DIR", str(settings.data_dir / "phones"))
     import flet as ft  # noqa: PLC0415 - reads its environment when imported
     import flet_web.fastapi  # noqa: PLC0415
+
     from mobile_app.main import before_main, main  # noqa: PLC0415
 
     app = flet_web.fastapi.app(
@@ -137,7 +138,7 @@ async def _phone_sessions(_: Litestar) -> AsyncIterator[None]:
     await flet_web.fastapi.app_manager.shutdown()
 
 
-def _closing(hub: Hub):  # noqa: ANN202
+def _closing(hub: Hub) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         yield

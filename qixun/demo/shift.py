@@ -25,7 +25,7 @@ _WALK_MPS = 1.4
 _WAIT_S = 90.0
 # How far along the route the check points lie.
 _AT = (0.2, 0.45, 0.7, 0.85)
-_CHECK_POINTS = (
+_CHECK_POINTS: tuple[dict[str, Any], ...] = (
     {"name": "东门大街阀井 F-03", "proof": "gps", "radius_m": 20.0},
     {"name": "东门大街调压箱 R-05", "proof": "qr", "code": "SH-JC-0002"},
     {"name": "东门大街阀井 F-07", "proof": "nfc", "code": "SH-JC-0003"},
@@ -179,7 +179,7 @@ class Shift:
         await self._until(self._has_reference, "参考数据")
         task = (await self._li.do("tasks"))[0]
         self.story.task_id = task["_id"]
-        self._point_ids = [point["check_point_id"] for point in task["check_points"]]
+        self._point_ids: list[str] = [point["check_point_id"] for point in task["check_points"]]
         self._say("两部手机登录，取到任务、管段、设施和气瓶", "Both phones have their tasks and what they need offline")
 
     async def _has_tasks(self, phone: SimulatedPhone, number: int) -> bool:
@@ -193,7 +193,7 @@ class Shift:
     # 李巡检
 
     async def _li_patrols(self) -> None:
-        li, setting = self._li, self._setting
+        li = self._li
         lon, lat = self._legs[0][0]
         await self._gps.command(f"teleport {lon} {lat}")
         await self._detector.command("ppm 4")
@@ -273,7 +273,7 @@ class Shift:
         lon, lat = self._legs[-1][-1]
         fix = (await self._li.do("sensors"))["fix"]
         self.story.coverage = (await self._li.do("patrol"))["percent"]
-        return abs(fix["lon"] - lon) < 1e-5 and abs(fix["lat"] - lat) < 1e-5
+        return bool(abs(fix["lon"] - lon) < 1e-5 and abs(fix["lat"] - lat) < 1e-5)
 
     async def _sensors_ready(self) -> bool:
         sensors = await self._li.do("sensors")
@@ -353,7 +353,7 @@ class Shift:
         """Raises TimeoutError that names what was waited for."""
         try:
             async with asyncio.timeout(_WAIT_S + self._setting.time_factor):
-                while not await condition():
+                while not await condition():  # noqa: ASYNC110 - another process is asked
                     await asyncio.sleep(0.2)
         except TimeoutError as error:
             raise TimeoutError(f"waited in vain for: {what}") from error
