@@ -1,8 +1,9 @@
 """HTTP of 待核实 (records not taken) and 问题单 (conflicts)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from litestar import Router, get, post
+from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.keys import SigningKeys
@@ -19,11 +20,11 @@ from backend.settings import Settings
 async def list_quarantined(
     session: AsyncSession,
     caller: Caller,
-    state: Literal["open", "taken", "dismissed"] = "open",
+    status: Annotated[Literal["open", "taken", "dismissed"], Parameter(query="state")] = "open",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> QuarantinedPage:
-    return await quarantined.list_quarantined(session, caller, state=state, limit=limit, offset=offset)
+    return await quarantined.list_quarantined(session, caller, state=status, limit=limit, offset=offset)
 
 
 @get("/quarantine/{quarantine_id:str}")
@@ -47,11 +48,11 @@ async def dismiss_quarantined(session: AsyncSession, caller: Caller, quarantine_
 async def list_conflicts(
     session: AsyncSession,
     caller: Caller,
-    state: Literal["open", "settled"] = "open",
+    status: Annotated[Literal["open", "settled"], Parameter(query="state")] = "open",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> ConflictPage:
-    return await conflicts.list_conflicts(session, caller, state=state, limit=limit, offset=offset)
+    return await conflicts.list_conflicts(session, caller, state=status, limit=limit, offset=offset)
 
 
 @post("/conflicts/{conflict_id:str}/settle", status_code=200)

@@ -1,8 +1,9 @@
 """The loops of intake and outbox: a change in the hub is read at once, a sweep every minute finds what was missed."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -30,6 +31,7 @@ POLL_S = 0.5
 _WAIT_S = 30.0
 # Another worker has the database: by then it has read what this one was told of.
 _BUSY_S = 1.0
+_LAST_READS_S = 5.0
 _BACK_OFF_S = (0.5, 30.0)
 # A person's databases are carried on into the next quarter if he had one in the last half year.
 _KNOWN_FOR = timedelta(days=190)
@@ -73,17 +75,23 @@ class Worker:
         self._reading: set[str] = set()
         self._again: set[str] = set()
         self._failures: dict[str, int] = {}
+        self._read_one = asyncio.Event()
+        self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        loops = [self._endlessly(self._watch), self._endlessly(self._sweep_and_rest)]
-        loops += [self._endlessly(self._read_next) for _ in range(READERS)]
-        tasks = [asyncio.create_task(loop) for loop in loops]
+        hints = [asyncio.create_task(self._endlessly(step)) for step in (self._watch, self._sweep_and_rest)]
+        readers = [asyncio.create_task(self._endlessly(self._read_next)) for _ in range(READERS)]
         try:
             await stop.wait()
+            self._stopping = True
+            await _end(hints)
+            # What is being read is read to its end; cut off, it would only be read again.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_READS_S):
+                    while self._reading:
+                        await self._read_one.wait()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end([*hints, *readers])
 
     async def _endlessly(self, step: Callable[[], Awaitable[None]]) -> None:
         """The outer loop: whatever fails is logged and tried again, ever more slowly."""
@@ -103,6 +111,8 @@ class Worker:
 
     def mark(self, name: str) -> None:
         """Something may be new in this database."""
+        if self._stopping:
+            return
         parsed = parse_database(name)
         if parsed is None or parsed.kind == "unit":
             return
@@ -116,6 +126,8 @@ class Worker:
 
     async def _read_next(self) -> None:
         name = await self._queue.get()
+        if self._stopping:
+            return
         self._queued.discard(name)
         self._reading.add(name)
         wait_s: float | None = None
@@ -135,6 +147,8 @@ class Worker:
             wait_s = self._failed(name, "see above")
         finally:
             self._reading.discard(name)
+            self._read_one.set()
+            self._read_one.clear()
         if name in self._again:
             self._again.discard(name)
             wait_s = wait_s or 0.0
@@ -238,6 +252,12 @@ class Worker:
             )
             for owner_id in owners.all():
                 await service.provision(session, owner_id, renew=False)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _back_off(failures: int) -> float:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -182,3 +182,20 @@ async def open_conflict(
     found: str | None = await session.scalar(again.returning(Conflict.id))
     assert found is not None
     return found
+
+
+async def retract_conflicts(
+    session: AsyncSession, *, subject: str, kind_prefix: str, keep: Collection[tuple[str, Sequence[str]]]
+) -> None:
+    """Takes back what is open about a subject (one of the record ids) but for `keep`: a record that came late has
+    explained it. What the office has settled stays.
+    """
+    kept = [(kind, " ".join(sorted(set(ids)))) for kind, ids in keep]
+    await session.execute(
+        delete(Conflict).where(
+            Conflict.state == "open",
+            Conflict.kind.startswith(kind_prefix, autoescape=True),
+            Conflict.record_ids.contains([subject]),
+            tuple_(Conflict.kind, Conflict.key).not_in(kept),
+        )
+    )

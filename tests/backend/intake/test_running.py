@@ -115,7 +115,7 @@ async def test_whoever_had_databases_gets_those_of_the_quarter(world, li):
         rows = await session.execute(
             select(HubDatabase.kind, HubDatabase.quarter).where(HubDatabase.owner_id == li.staff_id)
         )
-        found = {(kind, quarter) for kind, quarter in rows}  # noqa: C416 (rows are not tuples)
+        found = {(kind, quarter) for kind, quarter in rows}
     assert {("user", quarter_of(datetime.now(UTC))), ("media", quarter_of(datetime.now(UTC)))} <= found
 
 

@@ -1,0 +1,139 @@
+"""The photo archive: who may look at which picture, and what counts as one."""
+
+from collections.abc import AsyncIterator
+from io import BytesIO
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+from PIL import Image
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.app import ROUTERS, create_app
+from backend.db import Database
+from backend.errors import MissingError
+from backend.photos.models import Photo
+from backend.photos.routes import router
+from backend.photos.rules import check_picture
+from backend.photos.service import PhotoStore, open_photo
+from backend.scope import Caller, Grant
+from backend.settings import Settings
+from tests.factories import records
+from tests.factories.accounts import Company, bearer, make_company, make_staff
+
+
+@pytest.fixture
+async def client(settings: Settings, database: Database) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    handlers = [] if router in ROUTERS else [router]
+    app = create_app(settings, database=database, route_handlers=handlers)
+    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+async def make_photo(
+    session: AsyncSession, settings: Settings, company: Company, *, seed: int = 1, personal: bool = False
+) -> tuple[str, bytes]:
+    picture = records.jpeg(seed)
+    photo = records.photo(picture, "hazard.reported:1")
+    session.add(
+        Photo(
+            id=photo.id,
+            organisation_id=company.unit.id,
+            company_id=company.company.id,
+            staff_id="li",
+            device_id="phone",
+            record_id=photo.record_id,
+            role="marked",
+            source="camera",
+            personal=personal,
+            length_bytes=len(picture),
+            width=64,
+            height=48,
+            recorded_at=photo.recorded.at,
+        )
+    )
+    await session.flush()
+    await PhotoStore.of(settings).put(photo.id, picture)
+    return photo.id, picture
+
+
+class TestOpenPhoto:
+    async def test_nobody_unknown_may(
+        self, client: AsyncTestClient[Litestar], session: AsyncSession, settings: Settings
+    ) -> None:
+        photo_id, _ = await make_photo(session, settings, await make_company(session))
+        assert (await client.get(f"/api/photos/{photo_id}")).status_code == 401
+
+    async def test_another_company_and_an_inspector_may_not(
+        self, client: AsyncTestClient[Litestar], session: AsyncSession, settings: Settings
+    ) -> None:
+        company, other = await make_company(session), await make_company(session)
+        photo_id, _ = await make_photo(session, settings, company)
+        stranger = await make_staff(session, other, roles=["dispatcher"])
+        inspector = await make_staff(session, company, roles=["inspector"])
+        for person in (stranger, inspector):
+            answer = await client.get(f"/api/photos/{photo_id}", headers=bearer(client, person))
+            assert (answer.status_code, answer.json()["code"]) == (404, "photo.missing")
+
+    async def test_the_office_gets_the_very_bytes(
+        self, client: AsyncTestClient[Litestar], session: AsyncSession, settings: Settings
+    ) -> None:
+        company = await make_company(session)
+        photo_id, picture = await make_photo(session, settings, company)
+        dispatcher = bearer(client, await make_staff(session, company, roles=["dispatcher"]))
+        answer = await client.get(f"/api/photos/{photo_id}", headers=dispatcher)
+        assert (answer.content, answer.headers["content-type"]) == (picture, "image/jpeg")
+        listed = await client.get("/api/photos", params={"record_id": "hazard.reported:1"}, headers=dispatcher)
+        assert [p["id"] for p in listed.json()] == [photo_id]
+
+    async def test_a_picture_of_a_person_needs_a_right_to_see_persons(
+        self, session: AsyncSession, settings: Settings
+    ) -> None:
+        company = await make_company(session)
+        photo_id, picture = await make_photo(session, settings, company, seed=2, personal=True)
+        store = PhotoStore.of(settings)
+
+        def caller(right: str) -> Caller:
+            grant = Grant(company.unit.id, company.unit.path, frozenset({right}))
+            return Caller(staff_id="x", company_id=company.company.id, grants=(grant,))
+
+        with pytest.raises(MissingError):
+            await open_photo(session, caller("patrol.view"), store, photo_id)
+        assert await open_photo(session, caller("customer.view"), store, photo_id) == picture
+
+    async def test_a_lost_file_is_a_clear_answer(
+        self, client: AsyncTestClient[Litestar], session: AsyncSession, settings: Settings
+    ) -> None:
+        company = await make_company(session)
+        photo_id, _ = await make_photo(session, settings, company, seed=3)
+        digest = photo_id.removeprefix("photo:")
+        (settings.data_dir / "photos" / digest[:2] / digest).unlink()
+        dispatcher = bearer(client, await make_staff(session, company, roles=["dispatcher"]))
+        assert (await client.get(f"/api/photos/{photo_id}", headers=dispatcher)).status_code == 404
+
+
+class TestStore:
+    async def test_the_same_picture_twice_is_one(self, tmp_path):
+        store, picture = PhotoStore(tmp_path), records.jpeg()
+        photo_id = records.photo(picture, "x:1").id
+        await store.put(photo_id, picture)
+        await store.put(photo_id, picture)
+        assert await store.get(photo_id) == picture
+
+
+class TestCheckPicture:
+    def test_a_real_one_is_good(self):
+        picture = records.jpeg()
+        assert check_picture(records.photo(picture, "x:1").id, picture) == ""
+
+    def test_a_small_file_that_unpacks_to_a_giant_is_refused(self):
+        out = BytesIO()
+        Image.new("1", (20_000, 20_000)).save(out, "PNG")
+        bomb = out.getvalue()
+        assert len(bomb) < 1_000_000
+        assert check_picture(records.photo(bomb, "x:1").id, bomb) == "not_an_image"
+
+    def test_a_picture_of_a_kind_no_phone_makes_is_refused(self):
+        out = BytesIO()
+        Image.new("RGB", (8, 8)).save(out, "TIFF")
+        assert check_picture(records.photo(out.getvalue(), "x:1").id, out.getvalue()) == "not_an_image"
