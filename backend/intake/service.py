@@ -1,7 +1,7 @@
 """What other domains ask of intake, inside their own transaction: post to phones, provision, open a conflict."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
