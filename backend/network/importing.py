@@ -244,10 +244,12 @@ async def post_references(session: AsyncSession, unit_id: str, kind: str, codes:
         .order_by(table.code)
     )
     # The upsert went past the session, which may hold the rows as they were.
-    for row, area in await session.execute(statement, execution_options={"populate_existing": True}):
-        document: reference.Pipe | reference.Facility
-        document = _pipe_document(row, area or "") if isinstance(row, Pipe) else _facility_document(row, area or "")
-        await intake.post(session, unit_id=unit_id, document=document)
+    rows = await session.execute(statement, execution_options={"populate_existing": True})
+    documents = [
+        _pipe_document(row, area or "") if isinstance(row, Pipe) else _facility_document(row, area or "")
+        for row, area in rows
+    ]
+    await intake.post_all(session, unit_id=unit_id, documents=documents)
 
 
 def _pipe_document(pipe: Pipe, area: str) -> reference.Pipe:
