@@ -150,7 +150,8 @@ class Syncing:
                     if found is not None and found.kind in kinds:
                         await self._once(name, push=push, pull=pull)
                 if "user" in kinds:
-                    await self._take_news()
+                    await self._take_receipts()
+                    await self._take_membership()
             self._draw.set()
             return self._online
 
@@ -291,18 +292,24 @@ class Syncing:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._take_news()
+            await self._take_receipts()
 
-    async def _take_news(self) -> None:
+    async def _take_receipts(self) -> None:
         await asyncio.to_thread(take_receipts, self.phone)
-        membership = await asyncio.to_thread(newer_membership, self.phone)
-        if membership is not None:
-            gone = await asyncio.to_thread(act_on_membership, self.phone, membership)
-            _log.info("membership %s: dropped %s", membership.version, gone)
-            # The list of databases comes with a new token.
-            self.phone.session.drop_token()
+        if await asyncio.to_thread(newer_membership, self.phone) is not None:
+            # Acted on by the next round, when no replicator holds the unit's file.
             self._replan.set()
         self.phone.tell()
+
+    async def _take_membership(self) -> None:
+        membership = await asyncio.to_thread(newer_membership, self.phone)
+        if membership is None:
+            return
+        gone = await asyncio.to_thread(act_on_membership, self.phone, membership)
+        _log.info("membership %s: dropped %s", membership.version, gone)
+        # The list of databases comes with a new token.
+        self.phone.session.drop_token()
+        await self._reach()
 
     async def _report_device(self) -> None:
         """The device's last contact, for the office; the answer sets the clock."""

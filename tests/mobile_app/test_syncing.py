@@ -1,0 +1,292 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mobile_app.errors import ServerError
+from mobile_app.hazards.work import report_hazard
+from mobile_app.phone import Phone
+from mobile_app.photos import take_photo
+from mobile_app.syncing import Syncing
+from sync.documents.patrol import PatrolStarted
+from sync.documents.receipts import Membership, MembershipUnit
+from tests.mobile_app.office import MEDIA, UNIT, USER, Office
+from tests.mobile_app.phones import (
+    CYLINDERS,
+    NUMBER,
+    PASSWORD,
+    PATROL,
+    SETTINGS,
+    STAFF_ID,
+    UNIT_ID,
+    jpeg,
+    lay_out,
+    open_phone,
+)
+from tests.sync.replication.hubs import HubProcess
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    process = HubProcess(tmp_path_factory.mktemp("office"))
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+async def office(hub: HubProcess) -> AsyncIterator[Office]:
+    found = Office(hub)
+    await found.start()
+    found.post(USER, PATROL)
+    for document in (SETTINGS, *CYLINDERS):
+        found.post(UNIT, document)
+    yield found
+    await found.stop()
+
+
+@pytest.fixture
+async def phone(office: Office, tmp_path: Path) -> AsyncIterator[Phone]:
+    opened = await Phone.open(tmp_path, office.url)
+    await opened.sign_in(NUMBER, PASSWORD)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def syncing(phone: Phone) -> AsyncIterator[Syncing]:
+    made = Syncing(phone)
+    yield made
+    await made.stop()
+
+
+async def until(syncing: Syncing, seconds: float = 10, **wanted: object) -> None:
+    """Waits for the status to be so."""
+    try:
+        async with asyncio.timeout(seconds):
+            while any(getattr(syncing.status, name) != value for name, value in wanted.items()):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"{wanted} was waited for, but it is {syncing.status}") from None
+
+
+class TestSignIn:
+    async def test_a_wrong_password_is_the_servers_word_and_never_tried_offline(
+        self, office: Office, tmp_path: Path
+    ) -> None:
+        lay_out(tmp_path, office.url)
+        phone = await Phone.open(tmp_path, office.url)
+        with pytest.raises(ServerError) as refused:
+            await phone.sign_in(NUMBER, "wrong")
+        assert (refused.value.code, refused.value.zh) == ("sign_in.wrong_password", "工号或密码不对")
+        assert not phone.signed_in
+        await phone.close()
+
+    async def test_sets_the_trusted_clock(self, phone: Phone) -> None:
+        assert phone.clock.now().clock == "server"
+
+    async def test_after_the_first_time_the_network_is_not_needed(self, office: Office, phone: Phone) -> None:
+        await phone.close()
+        await office.cut()
+        again = await open_phone(phone.data_dir, office.url)
+        assert again.profile.staff.name == "演示-李巡检"
+        assert again.device_id == phone.device_id
+        await again.close()
+
+    async def test_signing_out_without_a_network_keeps_the_way_back(self, office: Office, phone: Phone) -> None:
+        await office.cut()
+        await phone.sign_out()
+        await office.restore()
+        await phone.sign_in(NUMBER, PASSWORD)
+        assert (await Syncing(phone).sync_now()).error_zh == ""
+
+
+class TestSyncNow:
+    async def test_brings_tasks_and_reference_data(self, phone: Phone, syncing: Syncing) -> None:
+        await syncing.sync_now()
+        assert [line.task.id for line in await phone.tasks()] == [PATROL.id]
+        assert (await phone.settings()).company_name == "松河演示燃气有限公司"
+        assert await phone.cylinder("SH0001") is not None
+
+    async def test_sends_records_and_photos_and_says_what_the_office_has(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await syncing.sync_now()
+        photo = await take_photo(phone, jpeg())
+        hazard = await report_hazard(phone, hazard_type="corrosion", photos=[photo])
+        status = await syncing.sync_now()
+        assert hazard.id in office.hub.ids(USER)
+        assert photo.id in office.hub.ids(MEDIA)
+        assert (status.state, status.waiting) == ("waiting", 3)
+        office.receipt()
+        status = await syncing.sync_now()
+        assert (status.state, status.waiting) == ("accepted", 0)
+        assert status.last_accepted_at is not None
+        assert (await phone.records())[0].state == "accepted"
+
+    async def test_a_refused_record_is_told_with_its_reason(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await phone.record(PatrolStarted)
+        await syncing.sync_now()
+        office.receipt("refused", code="unit.foreign", reason_zh="不是本班组", action_zh="联系办公室")
+        status = await syncing.sync_now()
+        assert (status.state, status.refused) == ("refused", 1)
+        assert (await phone.records(states=["refused"]))[0].reason_zh == "不是本班组"
+
+    async def test_a_forged_receipt_is_not_believed(self, office: Office, phone: Phone, syncing: Syncing) -> None:
+        await phone.record(PatrolStarted)
+        await syncing.sync_now()
+        office.receipt(forged=True)
+        status = await syncing.sync_now()
+        assert (status.state, status.waiting) == ("waiting", 1)
+
+    async def test_without_a_network_it_says_so_and_keeps_everything(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await syncing.sync_now()
+        await office.cut()
+        phone.session.drop_token()
+        await phone.record(PatrolStarted)
+        status = await syncing.sync_now()
+        assert (status.state, status.waiting, status.error_zh) == ("offline", 1, "现在连不上服务器")
+
+    async def test_an_expired_sign_in_is_never_shown_as_accepted(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await phone.close()
+        again = await Phone.open(phone.data_dir, "http://127.0.0.1:9")
+        await again.sign_in(NUMBER, PASSWORD)
+        again.session.server_url = office.url + "/"
+        again.session._password = ""
+        office.refresh_tokens.clear()
+        status = await Syncing(again).sync_now()
+        assert status.state == "offline"
+        assert "登录已过期" in status.error_zh
+        await again.close()
+
+    async def test_after_an_offline_sign_in_with_old_tokens_it_signs_in_by_itself(
+        self, office: Office, phone: Phone
+    ) -> None:
+        await phone.close()
+        await office.cut()
+        again = await open_phone(phone.data_dir, office.url)
+        await again.record(PatrolStarted)
+        office.refresh_tokens.clear()
+        await office.restore()
+        status = await Syncing(again).sync_now()
+        assert (status.state, status.error_zh) == ("waiting", "")
+        await again.close()
+
+
+class TestMembership:
+    def membership(self, version: int, *units: str) -> Membership:
+        return Membership(
+            id=f"membership:{STAFF_ID}",
+            staff_id=STAFF_ID,
+            version=version,
+            issued_at=datetime.now(UTC),
+            units=tuple(MembershipUnit(unit_id=unit, name=unit) for unit in units),
+        )
+
+    async def test_a_unit_that_refuses_keeps_its_data_on_the_phone(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await syncing.sync_now()
+        office.roles.pop()
+        phone.session.drop_token()
+        status = await syncing.sync_now()
+        assert (await phone.settings()).version == 1
+        assert status.state == "waiting"
+        assert "数据保留在手机里" in status.error_zh
+
+    async def test_a_signed_list_without_the_unit_drops_its_data_and_nothing_else(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await syncing.sync_now()
+        record = await phone.record(PatrolStarted)
+        office.units = []
+        office.post(USER, self.membership(2))
+        await syncing.sync_now()
+        assert phone.stores.unit_ids() == []
+        assert await phone.cylinder("SH0001") is None
+        assert await phone.read(record.id) is not None
+
+    async def test_a_forged_list_drops_nothing(self, office: Office, phone: Phone, syncing: Syncing) -> None:
+        await syncing.sync_now()
+        office.post(USER, self.membership(3), forged=True)
+        await syncing.sync_now()
+        assert phone.stores.unit_ids() == [UNIT_ID]
+
+    async def test_a_list_with_the_unit_keeps_it(self, office: Office, phone: Phone, syncing: Syncing) -> None:
+        office.post(USER, self.membership(2, UNIT_ID))
+        await syncing.sync_now()
+        assert (await phone.settings()).version == 1
+
+
+class TestLive:
+    async def test_records_leave_and_receipts_come_by_themselves(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        syncing.start()
+        await until(syncing, state="accepted")
+        photo = await take_photo(phone, jpeg())
+        await report_hazard(phone, hazard_type="corrosion", photos=[photo])
+        await until(syncing, state="waiting", waiting=3)
+        office.receipt()
+        await until(syncing, state="accepted", waiting=0)
+
+    async def test_what_was_recorded_offline_is_at_the_hub_within_seconds_of_the_network(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        syncing.start()
+        await until(syncing, state="accepted")
+        await office.cut()
+        records = [await phone.record(PatrolStarted) for _ in range(5)]
+        await until(syncing, state="offline", waiting=5)
+        await office.restore()
+        began = asyncio.get_running_loop().time()
+        await until(syncing, state="waiting", waiting=5, error_zh="")
+        assert asyncio.get_running_loop().time() - began < 3
+        assert {record.id for record in records} <= set(office.hub.ids(USER))
+
+    async def test_starts_without_a_network_and_goes_on_when_it_comes(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        await office.cut()
+        phone.session.drop_token()
+        await phone.record(PatrolStarted)
+        syncing.start()
+        await until(syncing, state="offline", waiting=1)
+        await office.restore()
+        await until(syncing, state="waiting", waiting=1, error_zh="")
+
+    async def test_the_office_hears_of_the_device(self, office: Office, phone: Phone, syncing: Syncing) -> None:
+        syncing.start()
+        await until(syncing, state="accepted")
+        async with asyncio.timeout(5):
+            while not office.statuses:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert office.statuses[0]["storage_free_bytes"] > 0
+        assert office.statuses[0]["app_version"]
+
+    async def test_a_new_quarter_is_replicated_while_it_runs(
+        self, office: Office, phone: Phone, syncing: Syncing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("mobile_app.syncing.PLAN_EVERY_S", 0.2)
+        await phone.record(PatrolStarted)
+        syncing.start()
+        await until(syncing, state="waiting", waiting=1)
+        phone.clock.take_server(datetime.now(UTC) + timedelta(days=92))
+        later = await phone.record(PatrolStarted)
+        name = phone.record_store().path.stem
+        assert name != USER
+        office.hub.create(name, f"device:{phone.device_id}")
+        office.roles.append(f"device:{phone.device_id}")
+        syncing.wake()
+        async with asyncio.timeout(10):
+            while later.id not in office.hub.ids(name):
+                await asyncio.sleep(0.1)
+                syncing.wake()
