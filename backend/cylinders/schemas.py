@@ -1,0 +1,98 @@
+"""What the office sends and reads about cylinders."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+import msgspec
+
+from backend.cylinders.rules import State
+from sync.documents.envelope import Word
+
+Name = Annotated[Word, msgspec.Meta(min_length=1)]
+
+
+class CylinderIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`organisation_id` is the station that it belongs to."""
+
+    organisation_id: Name
+    code: Name
+    specification: Name
+    factory_number: Word = ""
+    standard: Word = ""
+    medium: Word = "LPG"
+    tag_uid: Word = ""
+    manufacturer: Word = ""
+    made_on: date | None = None
+    last_inspected_on: date | None = None
+    next_inspection_on: date | None = None
+    service_ends_on: date | None = None
+    tare_kg: Annotated[float, msgspec.Meta(gt=0, le=500)] | None = None
+    water_capacity_l: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
+    owned: bool = True
+    scrapped: bool = False
+    tag_torn: bool = False
+    storage_position: Word = ""
+
+
+class CylinderLine(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    organisation_id: str
+    code: str
+    specification: str
+    medium: str
+    tag_uid: str
+    manufacturer: str
+    made_on: date | None
+    next_inspection_on: date | None
+    service_ends_on: date | None
+    owned: bool
+    scrapped: bool
+    tag_torn: bool
+    storage_position: str
+    state: State
+    holder_kind: str
+    holder_id: str
+    holder_name: str
+    holder_since: datetime
+
+
+class MovementOut(msgspec.Struct, frozen=True, kw_only=True):
+    record_id: str
+    kind: str
+    at: datetime
+    staff_id: str
+    staff_name: str
+    vehicle: str
+    station_id: str
+    customer_id: str
+    task_id: str
+    method: str
+    detail: str
+
+
+class ContradictionOut(msgspec.Struct, frozen=True):
+    kind: str
+    earlier: str
+    later: str
+
+
+class ReasonOut(msgspec.Struct, frozen=True):
+    code: str
+    zh: str
+    en: str
+
+
+class CylinderOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The archive, the verdict of today (可配送 / 禁止), the chain, newest first, and what contradicts in it."""
+
+    cylinder: CylinderLine
+    factory_number: str
+    standard: str
+    last_inspected_on: date | None
+    tare_kg: float | None
+    water_capacity_l: float | None
+    registered_at: datetime
+    allowed: bool
+    reasons: list[ReasonOut]
+    chain: list[MovementOut]
+    contradictions: list[ContradictionOut]
