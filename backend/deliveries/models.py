@@ -43,6 +43,8 @@ class DeliveryOrder(Base):
     done_at: Mapped[datetime | None]
     replaces: Mapped[str | None] = mapped_column(ForeignKey("delivery_orders.id"))
     next_appointment: Mapped[date | None]
+    # When a further attempt was planned: what was recorded before says nothing about it.
+    reopened_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     created_by: Mapped[str]
 

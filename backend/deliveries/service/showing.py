@@ -1,0 +1,169 @@
+"""Deliveries and visits in vain, as the office and the regulator see them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts import service as accounts
+from backend.customers import service as customers
+from backend.deliveries.models import Delivery, DeliveryCheck, DeliveryOrder, FailedVisit
+from backend.deliveries.schemas import CheckOut, DeliveryOut, OftenMissed, VisitOut
+from backend.pages import Page
+from backend.scope import Caller, within
+
+# From the second visit in vain a customer is on the list.
+_OFTEN = 2
+_DELIVERY = (
+    *("id", "organisation_id", "task_id", "customer_id", "check_id", "staff_id", "at", "delivered", "returned"),
+    *("leak_test", "signature_kind", "receiver_relation", "payment", "photos", "note"),
+)
+
+
+async def list_deliveries(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    staff_id: str = "",
+    customer_id: str = "",
+    limit: int = 100,
+    offset: int = 0,
+) -> Page[DeliveryOut]:
+    """Newest first."""
+    wanted: list[ColumnElement[bool]] = [within(Delivery.organisation_id, caller)]
+    wanted += [
+        column == value
+        for column, value in ((Delivery.staff_id, staff_id), (Delivery.customer_id, customer_id))
+        if value
+    ]
+    if since is not None:
+        wanted.append(Delivery.at >= since)
+    if until is not None:
+        wanted.append(Delivery.at < until)
+    total = await session.scalar(select(func.count(Delivery.id)).where(*wanted))
+    query = select(Delivery).where(*wanted).order_by(Delivery.at.desc(), Delivery.id.desc())
+    rows = (await session.scalars(query.limit(limit).offset(offset))).all()
+    return Page(await _deliveries(session, rows), total or 0)
+
+
+async def _deliveries(session: AsyncSession, rows: Sequence[Delivery]) -> list[DeliveryOut]:
+    names = await accounts.staff_names(session, [row.staff_id for row in rows])
+    known = await customers.names_of(session, [row.customer_id for row in rows])
+    return [
+        DeliveryOut(
+            staff_name=names.get(row.staff_id, ""),
+            customer_name=known[row.customer_id].name if row.customer_id in known else "",
+            receiver=await customers.unseal_for(session, row.customer_id, f"receiver/{row.id}", row.signature_sealed),
+            **{name: getattr(row, name) for name in _DELIVERY},
+        )
+        for row in rows
+    ]
+
+
+async def records_of(session: AsyncSession, order_id: str) -> tuple[list[CheckOut], list[DeliveryOut], list[VisitOut]]:
+    """What the driver recorded for an order, oldest first."""
+    checks = await session.scalars(
+        select(DeliveryCheck).where(DeliveryCheck.task_id == order_id).order_by(DeliveryCheck.at)
+    )
+    delivered = await session.scalars(select(Delivery).where(Delivery.task_id == order_id).order_by(Delivery.at))
+    visits = await session.scalars(select(FailedVisit).where(FailedVisit.task_id == order_id).order_by(FailedVisit.at))
+    return (
+        [CheckOut(**{name: getattr(row, name) for name in CheckOut.__struct_fields__}) for row in checks],
+        await _deliveries(session, delivered.all()),
+        [_visit(row) for row in visits],
+    )
+
+
+def _visit(row: FailedVisit) -> VisitOut:
+    return VisitOut(**{name: getattr(row, name) for name in VisitOut.__struct_fields__})
+
+
+async def list_failed_visits(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    since: datetime | None = None,
+    outcome: str = "",
+    limit: int = 100,
+    offset: int = 0,
+) -> Page[VisitOut]:
+    wanted: list[ColumnElement[bool]] = [within(FailedVisit.organisation_id, caller)]
+    if since is not None:
+        wanted.append(FailedVisit.at >= since)
+    if outcome:
+        wanted.append(FailedVisit.outcome == outcome)
+    total = await session.scalar(select(func.count(FailedVisit.id)).where(*wanted))
+    query = select(FailedVisit).where(*wanted).order_by(FailedVisit.at.desc(), FailedVisit.id)
+    return Page([_visit(row) for row in await session.scalars(query.limit(limit).offset(offset))], total or 0)
+
+
+async def list_often_missed(session: AsyncSession, caller: Caller, *, days: int = 90) -> list[OftenMissed]:
+    """For the community (社区): customers who were visited in vain more than once and not supplied since."""
+    latest = select(Delivery.customer_id, func.max(Delivery.at).label("at")).group_by(Delivery.customer_id).subquery()
+    query = (
+        select(
+            FailedVisit.customer_id,
+            func.count(FailedVisit.id),
+            func.max(FailedVisit.at),
+            func.array_agg(aggregate_order_by(FailedVisit.outcome, FailedVisit.at.desc()))[1],
+        )
+        .outerjoin(latest, latest.c.customer_id == FailedVisit.customer_id)
+        .where(
+            within(FailedVisit.organisation_id, caller),
+            FailedVisit.at >= func.now() - timedelta(days=days),
+            or_(latest.c.at.is_(None), FailedVisit.at > latest.c.at),
+        )
+        .group_by(FailedVisit.customer_id)
+        .having(func.count(FailedVisit.id) >= _OFTEN)
+        .order_by(func.count(FailedVisit.id).desc(), FailedVisit.customer_id)
+    )
+    rows = (await session.execute(query)).all()
+    known = await customers.names_of(session, [row[0] for row in rows])
+    return [
+        OftenMissed(
+            customer_id=customer_id,
+            customer_name=known[customer_id].name if customer_id in known else "",
+            address=known[customer_id].address if customer_id in known else "",
+            visits=visits,
+            last_at=last_at,
+            last_outcome=outcome,
+        )
+        for customer_id, visits, last_at, outcome in rows
+    ]
+
+
+async def regulator_items(session: AsyncSession, delivery_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """气瓶配送记录 (T2-11): cylinders by code, the customer by code and class; no personal data."""
+    rows = (await session.scalars(select(Delivery).where(Delivery.id.in_(delivery_ids)))).all()
+    names = await accounts.staff_names(session, [row.staff_id for row in rows])
+    known = await customers.names_of(session, [row.customer_id for row in rows])
+    numbers = await session.execute(
+        select(DeliveryOrder.id, DeliveryOrder.order_number, DeliveryOrder.vehicle).where(
+            DeliveryOrder.id.in_([row.task_id for row in rows])
+        )
+    )
+    orders = {order_id: (number, vehicle) for order_id, number, vehicle in numbers}
+    items: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        customer = known.get(row.customer_id)
+        number, vehicle = orders.get(row.task_id, ("", ""))
+        items[row.id] = {
+            "organisation_id": row.organisation_id,
+            "order_number": number,
+            "vehicle": vehicle,
+            "staff_name": names.get(row.staff_id, ""),
+            "delivered_at": row.at,
+            "customer_code": customer.code if customer else "",
+            "customer_category": customer.category if customer else "",
+            "delivered": [scan["code"] for scan in row.delivered],
+            "returned": [each["scan"]["code"] for each in row.returned],
+            "check_id": row.check_id,
+            "leak_test_passed": row.leak_test["passed"],
+            "signature_kind": row.signature_kind,
+        }
+    return items
