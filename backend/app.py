@@ -24,8 +24,10 @@ from backend.accounts import service as accounts_service
 from backend.accounts.keys import SigningKeys
 from backend.db import Database, transaction
 from backend.events import EventFeed
+from backend.intake import routes as intake
 from backend.network import routes as network
 from backend.observing import configure_logging, observing
+from backend.photos import routes as photos
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
 from backend.worker import working
@@ -35,7 +37,7 @@ VERSION = "0.1.0"
 _UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-ROUTERS: tuple[ControllerRouterHandler, ...] = (accounts.router, network.router)
+ROUTERS: tuple[ControllerRouterHandler, ...] = (accounts.router, network.router, intake.router, photos.router)
 
 
 def create_app(

@@ -4,7 +4,7 @@ Rows are chained after their commit, once a second, and not inside each transact
 transaction must update made writers queue and cost three quarters of the throughput.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import Base
-from backend.scope import Caller
+from backend.scope import Caller, scoped
 
 # The advisory lock that keeps a single sealer at work; any number that nothing else uses.
 _SEALER_LOCK = 7_345_001
@@ -72,6 +72,30 @@ async def record(  # noqa: PLR0917 - read aloud in this order: who did what to w
             facts=dict(facts or {}),
         )
     )
+
+
+async def list_entries(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    action: str = "",
+    actor_id: str = "",
+    subject_id: str = "",
+    before: int | None = None,
+    limit: int = 100,
+) -> Sequence[AuditEntry]:
+    """Newest first, of the caller's organisations; `before` is the last id of the page before; `action` a prefix."""
+    statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    statement = scoped(statement, AuditEntry.organisation_id, caller)
+    if action:
+        statement = statement.where(AuditEntry.action.startswith(action, autoescape=True))
+    if actor_id:
+        statement = statement.where(AuditEntry.actor_id == actor_id)
+    if subject_id:
+        statement = statement.where(AuditEntry.subject_id == subject_id)
+    if before is not None:
+        statement = statement.where(AuditEntry.id < before)
+    return (await session.scalars(statement)).all()
 
 
 async def seal(session: AsyncSession) -> int:

@@ -10,11 +10,13 @@ from litestar import Request, Router, delete, get, post, put
 from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend import audit
 from backend.accounts import service
 from backend.accounts.keys import SigningKeys
 from backend.accounts.rules import ROLES
 from backend.accounts.schemas import (
     ActiveIn,
+    AuditOut,
     ClientIn,
     ClientMade,
     ClientOut,
@@ -208,6 +210,38 @@ async def withdraw_client(session: AsyncSession, caller: Caller, client_id: str)
     await service.withdraw_client(session, caller, client_id)
 
 
+@get("/audit", guards=[requires("audit.view")])
+async def list_audit(  # noqa: PLR0917 - Litestar gives arguments by name
+    session: AsyncSession,
+    caller: Caller,
+    action: str = "",
+    actor_id: str = "",
+    subject_id: str = "",
+    before: int | None = None,
+    limit: Limit = 100,
+) -> list[AuditOut]:
+    entries = await audit.list_entries(
+        session, caller, action=action, actor_id=actor_id, subject_id=subject_id, before=before, limit=limit
+    )
+    names = await service.staff_names(session, [entry.actor_id for entry in entries])
+    return [
+        AuditOut(
+            id=entry.id,
+            at=entry.at,
+            actor_id=entry.actor_id,
+            actor_name=names.get(entry.actor_id, ""),
+            device_id=entry.device_id,
+            organisation_id=entry.organisation_id,
+            action=entry.action,
+            subject_type=entry.subject_type,
+            subject_id=entry.subject_id,
+            facts=entry.facts,
+            sealed=entry.position is not None,
+        )
+        for entry in entries
+    ]
+
+
 @post("/oauth/token", status_code=200)
 async def client_token(
     request: Request[Any, Any, Any],
@@ -272,6 +306,7 @@ router = Router(
         list_clients,
         create_client,
         withdraw_client,
+        list_audit,
         client_token,
     ],
 )

@@ -1,7 +1,7 @@
 """What the accounts' routes take and give."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -194,3 +194,19 @@ class ClientToken(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int
     scope: str
     token_type: str = "Bearer"  # noqa: S105 - the scheme, no secret
+
+
+class AuditOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`sealed` once it is a link of the chain: it can then not be changed unseen."""
+
+    id: int
+    at: datetime
+    actor_id: str
+    actor_name: str
+    device_id: str
+    organisation_id: str
+    action: str
+    subject_type: str
+    subject_id: str
+    facts: dict[str, Any]
+    sealed: bool

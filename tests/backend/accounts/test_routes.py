@@ -1,5 +1,6 @@
 """Signing in, and who is kept out."""
 
+import asyncio
 import base64
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts import service
 from backend.accounts.models import Device, RefreshToken
 from backend.accounts.service.tokens import issue_access_token
+from backend.app import create_app
+from backend.db import Database
 from backend.settings import Settings
 from tests.factories.accounts import PASSWORD, bearer, make_company, make_device, make_organisation, make_staff
 
@@ -322,3 +325,36 @@ class TestClientToken:
         )
         assert answer.status_code == 200
         assert answer.json()["scope"] == "T2-08 T2-11"
+
+
+class TestGuessing:
+    async def test_a_burst_of_guesses_in_parallel_is_counted(
+        self, own_settings: Settings, own_database: Database
+    ) -> None:
+        async with own_database.sessions() as session, session.begin():
+            number = (await make_staff(session, await make_company(session))).staff_number
+        async with AsyncTestClient(create_app(own_settings, database=own_database)) as client:
+            answers = await asyncio.gather(*(_sign_in(client, number, password=f"guess {n}") for n in range(12)))
+        statuses = sorted(answer.status_code for answer in answers)
+        assert statuses == [401] * own_settings.sign_in_attempts + [429] * (12 - own_settings.sign_in_attempts)
+
+
+class TestAudit:
+    async def test_a_dispatcher_may_not_read_it(self, client: AsyncTestClient, session: AsyncSession) -> None:
+        staff = await make_staff(session, await make_company(session), roles=["dispatcher"])
+        assert (await client.get("/api/audit", headers=bearer(client, staff))).status_code == 403
+
+    async def test_what_was_done_is_shown_with_who_did_it_in_ones_own_company(
+        self, client: AsyncTestClient, session: AsyncSession
+    ) -> None:
+        ours, theirs = await make_company(session), await make_company(session)
+        admin = await make_staff(session, ours, roles=["company_admin"], name="演示-管理员")
+        stranger = await make_staff(session, theirs, roles=["company_admin"])
+        colleague = await make_staff(session, ours)
+        closing = {"active": False}
+        await client.put(f"/api/staff/{colleague.id}/active", json=closing, headers=bearer(client, admin))
+        shown = (await client.get("/api/audit", headers=bearer(client, admin))).json()
+        assert [(each["action"], each["actor_name"], each["subject_id"]) for each in shown] == [
+            ("staff.deactivated", "演示-管理员", colleague.id)
+        ]
+        assert (await client.get("/api/audit", headers=bearer(client, stranger))).json() == []
