@@ -3,14 +3,13 @@
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from litestar import Litestar, asgi
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+from litestar import Litestar
 
 from backend.accounts.keys import SigningKeys
 from backend.app import Lifespan, create_app
@@ -21,6 +20,11 @@ from sync.endpoint.hub import Hub
 from web_console.router import router as console
 
 HUB, PHONE = "/sync", "/m"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class StartError(Exception):
@@ -65,41 +69,58 @@ def hub_administrator(settings: Settings) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def build(settings: Settings) -> Litestar:
+def build(settings: Settings) -> ASGIApp:
     """`settings` must name a database that is migrated."""
-    handlers: list[ControllerRouterHandler] = [console, phone_mount(settings)]
-    lifespans: list[Lifespan] = [_phone_sessions]
-    if not settings.couchdb_url:
+    if settings.couchdb_url:
+        hub = None
+    else:
         settings = msgspec.structs.replace(settings, hub_admin=hub_administrator(settings))
         hub = embedded_hub(settings)
-        handlers.append(hub_mount(hub))
-        lifespans.append(_closing(hub))
-    return create_app(settings, route_handlers=handlers, lifespans=lifespans)
+    phone = phone_app(settings)
+    lifespans = [_phone_sessions, *([_closing(hub)] if hub else [])]
+    office = create_app(settings, route_handlers=[console], lifespans=lifespans)
+    mounts = {PHONE: phone} | ({HUB: hub_app(hub, HUB)} if hub else {})
+
+    # Not Litestar's mounts: those match a prefix of letters ("/map" under "/m"), and both apps bring their own headers.
+    async def root(scope: Scope, receive: Receive, send: Send) -> None:
+        head, _, rest = scope.get("path", "").removeprefix("/").partition("/")
+        app = mounts.get(f"/{head}") if scope["type"] != "lifespan" else None
+        if app is None:
+            await office(scope, receive, send)  # type: ignore[arg-type]
+        elif head == PHONE.strip("/") and not rest and not scope["path"].endswith("/"):
+            await _redirect(send, f"{PHONE}/")
+        else:
+            await app(scope, receive, send)
+
+    return root
 
 
 def embedded_hub(settings: Settings) -> Hub:
     keys = SigningKeys(settings.data_dir / "keys")
-
-    def public_pems() -> dict[str, str]:
-        keys.reload()
-        return keys.public_pems()
-
     name, _, password = settings.hub_admin.partition(":")
-    return Hub(settings.data_dir / "hub", (name, password), public_pems)
+    return Hub(settings.data_dir / "hub", (name, password), lambda: _Public(keys))
 
 
-def hub_mount(hub: Hub) -> ASGIRouteHandler:
-    app = hub_app(hub, HUB)
+class _Public(Mapping[str, str]):
+    """Public keys by id; a new one that another process has made is found when it is asked for."""
 
-    @asgi(HUB, is_mount=True, copy_scope=True)
-    async def mount(scope: Scope, receive: Receive, send: Send) -> None:
-        # The hub reads the path as it was sent: an encoded slash in a document's id is part of the id.
-        await app(scope, receive, send)  # type: ignore[arg-type]
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
 
-    return mount
+    def __getitem__(self, key_id: str) -> str:
+        pem = self._keys.public_pem(key_id)
+        if pem is None:
+            raise KeyError(key_id)
+        return pem
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys.public_pems())
+
+    def __len__(self) -> int:
+        return len(self._keys.public_pems())
 
 
-def phone_mount(settings: Settings) -> ASGIRouteHandler:
+def phone_app(settings: Settings) -> ASGIApp:
     """The phone app in a browser: its Python side runs here, with a store of its own for each browser."""
     os.environ.setdefault("QIXUN_SERVER_URL", f"http://127.0.0.1:{settings.port}")
     os.environ.setdefault("QIXUN_PHONE_DIR", str(settings.data_dir / "phones"))
@@ -108,7 +129,7 @@ def phone_mount(settings: Settings) -> ASGIRouteHandler:
 
     from mobile_app.main import before_main, main  # noqa: PLC0415
 
-    app = flet_web.fastapi.app(
+    app: ASGIApp = flet_web.fastapi.app(
         main,
         before_main=before_main,
         no_cdn=True,
@@ -116,17 +137,15 @@ def phone_mount(settings: Settings) -> ASGIRouteHandler:
         web_renderer=ft.WebRenderer.CANVAS_KIT,
     )
 
-    @asgi(PHONE, is_mount=True, copy_scope=True)
-    async def mount(scope: Scope, receive: Receive, send: Send) -> None:
-        # Litestar hands over the path without the mount's prefix and with a slash at the end ("/ws/");
-        # Starlette wants its root_path, the whole path and no slash, else the websocket answers 403.
-        path = f"{PHONE}/{scope['path'].strip('/')}"
-        inner = dict(scope, root_path=PHONE, path=path, raw_path=path.encode())
-        for key in ("app", "litestar_app", "router", "route_handler", "path_params"):
-            inner.pop(key, None)
-        await app(inner, receive, send)
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "root_path": PHONE}, receive, send)
 
-    return mount
+    return mounted
+
+
+async def _redirect(send: Send, to: str) -> None:
+    await send({"type": "http.response.start", "status": 307, "headers": [(b"location", to.encode())]})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @asynccontextmanager

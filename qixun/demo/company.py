@@ -1,4 +1,4 @@
-"""The invented demo company: 松河演示燃气有限公司 with its people, network, customers and cylinders. No real persons."""
+"""The invented demo company 松河演示燃气有限公司: people, network, customers and cylinders. No real persons."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta

@@ -30,7 +30,7 @@ async def serve_with_demo(settings: Settings) -> int:
         await database.close()
     server = server_of(settings)
     serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells no other way
         await asyncio.sleep(0.05)
     if server.started:
         print(
