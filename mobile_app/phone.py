@@ -11,19 +11,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from device_bridge.models import Fix
 from mobile_app.clock import Clock, monotonic
-from mobile_app.errors import FieldError, NotReady, SignInError
+from mobile_app.errors import NotReady, SignInError
 from mobile_app.photo_drafts import PhotoDraft, drop_photo_draft, keep_photos
+from mobile_app.recording import Loss, checked, position_of, total_counts
 from mobile_app.reference import Reference
 from mobile_app.session import Profile, Session
 from mobile_app.stores import Stores
 from mobile_app.tasks import Task, Tasks
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
-from sync.documents.forms import form_of
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
@@ -32,20 +30,10 @@ APP_VERSION = "0.1.0"
 # An older position is not where the worker stands.
 POSITION_FRESH_S = 60.0
 
+__all__ = ["APP_VERSION", "Loss", "Phone", "Task", "position_of"]
+
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-
-
-class Loss(msgspec.Struct, frozen=True):
-    """What only this phone holds: gone if its data were wiped now."""
-
-    records: int
-    photos: int
-    drafts: int
-
-    @property
-    def nothing(self) -> bool:
-        return not (self.records or self.photos or self.drafts)
 
 
 class Phone:
@@ -241,10 +229,10 @@ class Phone:
 
     async def counts(self) -> dict[str, int]:
         """Records by state."""
-        return await self._in_thread(lambda: _counts(self.stores.all_own("user")))
+        return await self._in_thread(lambda: total_counts(self.stores.all_own("user")))
 
     async def photo_counts(self) -> dict[str, int]:
-        return await self._in_thread(lambda: _counts(self.stores.all_own("media")))
+        return await self._in_thread(lambda: total_counts(self.stores.all_own("media")))
 
     async def retry(self, record_ids: Sequence[str]) -> None:
         """Sends records once more that the hub would not take."""
@@ -369,48 +357,14 @@ class Phone:
 
     def _loss(self) -> Loss:
         waiting = [
-            sum(n for state, n in _counts(self.stores.all_own(kind)).items() if state not in {"accepted", "waiting"})
+            sum(
+                n
+                for state, n in total_counts(self.stores.all_own(kind)).items()
+                if state not in {"accepted", "waiting"}
+            )
             for kind in ("user", "media")
         ]
         return Loss(waiting[0], waiting[1], sum(len(store.drafts()) for store in self.stores.all_own("user")))
-
-
-def position_of(fix: Fix) -> Position:
-    return Position(
-        lon=fix.lon,
-        lat=fix.lat,
-        accuracy_m=min(fix.accuracy_m, 100_000.0),
-        source="gnss" if fix.source == "gnss" else "network",
-        mocked=fix.mocked,
-        datum="WGS-84",
-    )
-
-
-def checked(record: R) -> R:
-    """The record as it will be read; raises FieldError, which names the field by its label."""
-    try:
-        return msgspec.convert(msgspec.to_builtins(record), type(record))
-    except msgspec.ValidationError as error:
-        where = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else ""
-        name = where.partition(".")[0].partition("[")[0]
-        field = next((f for f in form_of(type(record)) if f.name == name), None)
-        raise FieldError(
-            "field.invalid",
-            f"“{field.zh if field else name or '内容'}”没填或填得不对",
-            f"“{field.en if field else name or 'content'}” is missing or not valid",
-            action_zh="请检查这一项",
-            action_en="check this field",
-            field=name,
-            why=str(error),
-        ) from error
-
-
-def _counts(stores: Sequence[RecordStore]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for store in stores:
-        for state, number in store.counts().items():
-            total[state] = total.get(state, 0) + number
-    return total
 
 
 def _not_ready(zh: str, en: str) -> NotReady:

@@ -10,21 +10,22 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from device_bridge.health import battery_percent, free_storage_bytes
 from mobile_app import errors
-from mobile_app.office_news import act_on_membership, last_accepted_at, newer_membership, take_receipts
+from mobile_app.office_news import act_on_membership, newer_membership, take_receipts
 from mobile_app.phone import Phone
+from mobile_app.sync_status import StatusBoard, SyncStatus
 from sync.databases import parse_database
 from sync.errors import Forbidden, NotFound, SyncError, Unauthorized, Unreachable
-from sync.replication import Progress, RemoteDatabase, Replicator
+from sync.replication import RemoteDatabase, Replicator
 from sync.store.records import RecordStore
 from sync.store.store import Store
 
-State = Literal["offline", "waiting", "syncing", "accepted", "refused"]
+__all__ = ["SyncStatus", "Syncing"]
 
 # A database that refused is asked again: rights come back without the phone being told.
 ASK_AGAIN_S = 30.0
@@ -37,29 +38,11 @@ STATUS_EVERY_S = 60.0
 PLAN_EVERY_S = 5.0
 # Photos wait for records, but not for one that the hub keeps refusing to answer about.
 PHOTOS_EVERY_S = 2.0
-_DRAW_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.1
 # `sync_now` waits at most so long for what is being sent live.
 SENT_WITHIN_S = 30.0
 
-# The key of what concerns all databases.
-_NETWORK = ""
-
 _log = logging.getLogger(__name__)
-
-
-class SyncStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`waiting`: records and photos that the office has not accepted yet; `done` of `total` documents sent since the
-    start. `accepted` only when nothing waits, nothing is refused and the server answers.
-    """
-
-    state: State = "offline"
-    waiting: int = 0
-    done: int = 0
-    total: int = 0
-    last_accepted_at: datetime | None = None
-    refused: int = 0
-    error_zh: str = ""
-    error_en: str = ""
 
 
 class Syncing:
@@ -67,25 +50,22 @@ class Syncing:
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
-        self.status = SyncStatus()
-        self._listeners: dict[object, Callable[[SyncStatus], None]] = {}
+        self._board = StatusBoard(phone)
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._woken = asyncio.Event()
-        self._draw = asyncio.Event()
         self._replan = asyncio.Event()
         self._news = asyncio.Event()
         self._live: list[Replicator] = []
-        self._progress: dict[str, Progress] = {}
-        self._trouble: dict[str, tuple[str, str]] = {}
-        self._online = False
         self._one_round = asyncio.Lock()
+
+    @property
+    def status(self) -> SyncStatus:
+        return self._board.status
 
     def subscribe(self, listener: Callable[[SyncStatus], None]) -> Callable[[], None]:
         """Calls `listener` on the event loop with each new status; returns the way to stop it."""
-        token = object()
-        self._listeners[token] = listener
-        return lambda: self._listeners.pop(token, None) and None
+        return self._board.subscribe(listener)
 
     def start(self) -> None:
         if self._task is None or self._task.done():
@@ -114,15 +94,15 @@ class Syncing:
             await self._wait_until_sent()
         else:
             await self._round()
-        await self._refresh()
+        await self._board.refresh()
         return self.status
 
     # The life of it
 
     async def _run(self) -> None:
-        unsubscribe = self.phone.subscribe(self._changed)
+        unsubscribe = self.phone.subscribe(self._board.changed)
         helpers = [
-            asyncio.create_task(part) for part in (self._draw_status(), self._report_device(), self._read_news())
+            asyncio.create_task(part) for part in (self._board.keep_drawn(), self._report_device(), self._read_news())
         ]
         pause_s = OFFLINE_PAUSE_S
         try:
@@ -132,7 +112,7 @@ class Syncing:
                     await self._live_until_replanned()
                 else:
                     await self._pause(pause_s)
-                    pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S) if self._online else OFFLINE_PAUSE_S
+                    pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S) if self._board.online else OFFLINE_PAUSE_S
         finally:
             unsubscribe()
             for task in helpers:
@@ -152,19 +132,18 @@ class Syncing:
                 if "user" in kinds:
                     await self._take_receipts()
                     await self._take_membership()
-            self._draw.set()
-            return self._online
+            self._board.changed()
+            return self._board.online
 
     async def _reach(self) -> bool:
         """A valid token, and with it the list of databases and the server's time."""
         try:
             await self.phone.session.token()
         except errors.WorkError as error:
-            self._online = isinstance(error, errors.ServerError) and error.status > 0
-            self._note(_NETWORK, error.zh, error.en)
+            answers = isinstance(error, errors.ServerError) and error.status > 0
+            self._board.went_silent(error.zh, error.en, online=answers)
             return False
-        self._online = True
-        self._clear(_NETWORK)
+        self._board.answered()
         return True
 
     async def _once(self, name: str, *, push: bool, pull: bool) -> None:
@@ -216,7 +195,7 @@ class Syncing:
             if await asyncio.to_thread(self._photos_may_go):
                 await self._guarded(name, replicator.run_once())
             else:
-                self._clear(name)
+                self._board.clear(name)
             await asyncio.sleep(PHOTOS_EVERY_S)
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, object]) -> None:
@@ -224,19 +203,19 @@ class Syncing:
         try:
             await work
         except Unreachable:
-            self._went_silent()
+            self._board.went_silent()
         except (Unauthorized, Forbidden, NotFound) as error:
             if not isinstance(error, NotFound):
                 # Rights may have changed: the next token carries them.
                 self.phone.session.drop_token()
-            self._note(
+            self._board.note(
                 name, "服务器暂不允许同步，数据保留在手机里", f"The server does not allow it now ({error.reason})"
             )
         except SyncError as error:
             _log.exception("%s cannot be synchronised", name)
-            self._note(name, f"同步出错：{error.reason}", f"Sync failed: {error.reason}")
+            self._board.note(name, f"同步出错：{error.reason}", f"Sync failed: {error.reason}")
         else:
-            self._clear(name)
+            self._board.clear(name)
 
     # What is replicated
 
@@ -269,9 +248,9 @@ class Syncing:
             remote,
             push=push,
             pull=pull,
-            on_sent=lambda _ids: self._draw.set(),
+            on_sent=lambda _ids: self._board.changed(),
             on_pulled=lambda _ids: self._arrived(),
-            on_progress=lambda progress: self._progressed(name, progress),
+            on_progress=lambda progress: self._board.progressed(name, progress),
         )
 
     async def _token(self) -> str:
@@ -286,7 +265,7 @@ class Syncing:
 
     def _arrived(self) -> None:
         self._news.set()
-        self._draw.set()
+        self._board.changed()
 
     async def _read_news(self) -> None:
         while True:
@@ -314,12 +293,12 @@ class Syncing:
     async def _report_device(self) -> None:
         """The device's last contact, for the office; the answer sets the clock."""
         while True:
-            if self._online:
+            if self._board.online:
                 with suppress(errors.WorkError, msgspec.MsgspecError):
                     answer = await self.phone.session.post("/api/devices/status", await asyncio.to_thread(self._device))
                     at = msgspec.convert(answer["server_time"], datetime)
                     await asyncio.to_thread(self.phone.clock.take_server, at)
-            await asyncio.sleep(STATUS_EVERY_S if self._online else OFFLINE_PAUSE_S)
+            await asyncio.sleep(STATUS_EVERY_S if self._board.online else OFFLINE_PAUSE_S)
 
     def _device(self) -> dict[str, Any]:
         return {
@@ -331,71 +310,6 @@ class Syncing:
             "clock_at": self.phone.clock.now().at,
         }
 
-    # The status
-
-    def _changed(self) -> None:
-        self._draw.set()
-
-    def _progressed(self, name: str, progress: Progress) -> None:
-        self._progress[f"{name} {progress.direction}"] = progress
-        if progress.error is None:
-            self._online = True
-            self._clear(_NETWORK)
-            self._clear(name)
-        else:
-            self._went_silent()
-        self._draw.set()
-
-    def _went_silent(self) -> None:
-        self._online = False
-        self._note(_NETWORK, "现在连不上服务器", "The server cannot be reached now")
-
-    def _note(self, name: str, zh: str, en: str) -> None:
-        self._trouble[name] = (zh, en)
-        self._draw.set()
-
-    def _clear(self, name: str) -> None:
-        if self._trouble.pop(name, None) is not None:
-            self._draw.set()
-
-    async def _draw_status(self) -> None:
-        while True:
-            await self._refresh()
-            await self._draw.wait()
-            self._draw.clear()
-            await asyncio.sleep(_DRAW_EVERY_S)
-
-    async def _refresh(self) -> None:
-        counts = [await self.phone.counts(), await self.phone.photo_counts()]
-        to_send = sum(found.get("saved", 0) for found in counts)
-        waiting = to_send + sum(found.get("sent", 0) for found in counts)
-        refused = sum(found.get("refused", 0) for found in counts)
-        sent = [progress for key, progress in self._progress.items() if key.endswith(" push")]
-        trouble = next(iter(self._trouble.values()), ("", ""))
-        status = SyncStatus(
-            state=self._state(to_send, waiting, refused, trouble=bool(self._trouble)),
-            waiting=waiting,
-            done=sum(progress.done for progress in sent),
-            total=sum(max(progress.total, progress.done) for progress in sent),
-            last_accepted_at=await asyncio.to_thread(last_accepted_at, self.phone),
-            refused=refused,
-            error_zh=trouble[0],
-            error_en=trouble[1],
-        )
-        if status != self.status:
-            self.status = status
-            for listener in tuple(self._listeners.values()):
-                listener(status)
-
-    def _state(self, to_send: int, waiting: int, refused: int, *, trouble: bool) -> State:
-        if not self._online:
-            return "offline"
-        if to_send and not trouble:
-            return "syncing"
-        if refused:
-            return "refused"
-        return "waiting" if waiting or trouble else "accepted"
-
     # Inside
 
     def _photos_may_go(self) -> bool:
@@ -406,8 +320,8 @@ class Syncing:
     async def _wait_until_sent(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(SENT_WITHIN_S):
-                while await asyncio.to_thread(self._to_send) and self._online:
-                    await asyncio.sleep(_DRAW_EVERY_S)
+                while await asyncio.to_thread(self._to_send) and self._board.online:  # noqa: ASYNC110 - other threads write
+                    await asyncio.sleep(_LOOK_EVERY_S)
 
     def _to_send(self) -> int:
         stores = (*self.phone.stores.all_own("user"), *self.phone.stores.all_own("media"))

@@ -1,0 +1,64 @@
+"""What goes into a record, and what becomes of records in sum."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from device_bridge.models import Fix
+from mobile_app.errors import FieldError
+from sync.documents.envelope import Position, Record
+from sync.documents.forms import form_of
+from sync.store.records import RecordStore
+
+R = TypeVar("R", bound=Record)
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """What only this phone holds: gone if its data were wiped now."""
+
+    records: int
+    photos: int
+    drafts: int
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.records or self.photos or self.drafts)
+
+
+def position_of(fix: Fix) -> Position:
+    return Position(
+        lon=fix.lon,
+        lat=fix.lat,
+        accuracy_m=min(fix.accuracy_m, 100_000.0),
+        source="gnss" if fix.source == "gnss" else "network",
+        mocked=fix.mocked,
+        datum="WGS-84",
+    )
+
+
+def checked(record: R) -> R:
+    """The record as it will be read; raises FieldError, which names the field by its label."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(record), type(record))
+    except msgspec.ValidationError as error:
+        where = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else ""
+        name = where.partition(".")[0].partition("[")[0]
+        field = next((f for f in form_of(type(record)) if f.name == name), None)
+        raise FieldError(
+            "field.invalid",
+            f"“{field.zh if field else name or '内容'}”没填或填得不对",
+            f"“{field.en if field else name or 'content'}” is missing or not valid",
+            action_zh="请检查这一项",
+            action_en="check this field",
+            field=name,
+            why=str(error),
+        ) from error
+
+
+def total_counts(stores: Sequence[RecordStore]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for store in stores:
+        for state, number in store.counts().items():
+            total[state] = total.get(state, 0) + number
+    return total
