@@ -1,0 +1,125 @@
+"""The customers' ledger over HTTP."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, Router, delete, get, post, put
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.customers import service
+from backend.customers.schemas import (
+    CustomerIn,
+    CustomerLine,
+    CustomerOut,
+    IdentityOut,
+    PaperIn,
+    PaperKind,
+    Registration,
+)
+from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.scope import Caller, requires
+
+_VIEW = [requires("customer.view")]
+_EDIT = [requires("customer.edit")]
+_HEADS = {
+    "code": "客户代码",
+    "name": "客户姓名",
+    "category": "客户类别",
+    "address": "用气地址",
+    "phone_last4": "电话后四位",
+    "identity_given": "身份证号已登记",
+    "opened_on": "开户时间",
+    "complete": "信息齐全",
+    "missing": "缺项",
+}
+
+
+@get("/", guards=_VIEW)
+async def list_customers(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    search: str = "",
+    category: str = "",
+    organisation_id: str = "",
+    complete: bool | None = None,
+    state: str = "active",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[CustomerLine]:
+    return await service.list_customers(
+        session,
+        caller,
+        search=search,
+        category=category,
+        organisation_id=organisation_id,
+        complete=complete,
+        state=state,
+        limit=limit,
+        offset=offset,
+    )
+
+
+@get("/export.csv", guards=_VIEW)
+async def export_customers(
+    session: AsyncSession, caller: Caller, *, category: str = "", complete: bool | None = None
+) -> Response[bytes]:
+    page = await service.list_customers(session, caller, category=category, complete=complete, limit=EXPORT_MOST)
+    return csv_response("customers", _HEADS, page.items)
+
+
+@get("/registration", guards=_VIEW)
+async def registration(session: AsyncSession, caller: Caller) -> Registration:
+    return await service.registration(session, caller)
+
+
+@post("/", guards=_EDIT)
+async def create_customer(session: AsyncSession, caller: Caller, data: CustomerIn) -> CustomerOut:
+    return await service.create_customer(session, caller, data)
+
+
+@get("/{customer_id:str}", guards=_VIEW)
+async def find_customer(session: AsyncSession, caller: Caller, customer_id: str) -> CustomerOut:
+    return await service.find_customer(session, caller, customer_id)
+
+
+@put("/{customer_id:str}", guards=_EDIT)
+async def change_customer(session: AsyncSession, caller: Caller, customer_id: str, data: CustomerIn) -> CustomerOut:
+    return await service.change_customer(session, caller, customer_id, data)
+
+
+@get("/{customer_id:str}/identity", guards=_EDIT)
+async def reveal_identity(session: AsyncSession, caller: Caller, customer_id: str) -> IdentityOut:
+    """Audited."""
+    return IdentityOut(await service.reveal_identity(session, caller, customer_id))
+
+
+@put("/{customer_id:str}/papers/{kind:str}", guards=_EDIT)
+async def set_paper(session: AsyncSession, caller: Caller, customer_id: str, kind: str, data: PaperIn) -> CustomerOut:
+    known = msgspec.convert(kind, PaperKind)
+    return await service.set_paper(session, caller, customer_id, known, data)
+
+
+@delete("/{customer_id:str}", guards=_EDIT)
+async def erase_customer(
+    session: AsyncSession, caller: Caller, customer_id: str, reason: Annotated[str, msgspec.Meta(min_length=1)]
+) -> None:
+    """For good: the person's key is destroyed."""
+    await service.erase_customer(session, caller, customer_id, reason)
+
+
+router = Router(
+    "/api/customers",
+    tags=["customers"],
+    route_handlers=[
+        list_customers,
+        export_customers,
+        registration,
+        create_customer,
+        find_customer,
+        change_customer,
+        reveal_identity,
+        set_paper,
+        erase_customer,
+    ],
+)

@@ -1,0 +1,86 @@
+"""Cylinders over HTTP."""
+
+from litestar import Response, Router, get, post, put
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.cylinders import service
+from backend.cylinders.rules import State
+from backend.cylinders.schemas import CylinderIn, CylinderLine, CylinderOut
+from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.scope import Caller, requires
+
+_VIEW = [requires("cylinder.view")]
+_EDIT = [requires("cylinder.edit")]
+_HEADS = {
+    "code": "气瓶编号",
+    "specification": "规格",
+    "medium": "充装介质",
+    "manufacturer": "制造单位",
+    "made_on": "制造年月",
+    "next_inspection_on": "下次检验日期",
+    "service_ends_on": "使用年限至",
+    "state": "状态",
+    "owned": "自有产权",
+    "scrapped": "报废",
+    "holder_kind": "当前位置",
+    "holder_name": "持有",
+    "holder_since": "起",
+}
+
+
+@get("/", guards=_VIEW)
+async def list_cylinders(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    search: str = "",
+    organisation_id: str = "",
+    specification: str = "",
+    cylinder_state: State | None = None,
+    holder_kind: str = "",
+    holder_id: str = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[CylinderLine]:
+    return await service.list_cylinders(
+        session,
+        caller,
+        search=search,
+        organisation_id=organisation_id,
+        specification=specification,
+        state=cylinder_state,
+        holder_kind=holder_kind,
+        holder_id=holder_id,
+        limit=limit,
+        offset=offset,
+    )
+
+
+@get("/export.csv", guards=_VIEW)
+async def export_cylinders(
+    session: AsyncSession, caller: Caller, *, search: str = "", cylinder_state: State | None = None
+) -> Response[bytes]:
+    page = await service.list_cylinders(session, caller, search=search, state=cylinder_state, limit=EXPORT_MOST)
+    return csv_response("cylinders", _HEADS, page.items)
+
+
+@post("/", guards=_EDIT)
+async def create_cylinder(session: AsyncSession, caller: Caller, data: CylinderIn) -> CylinderOut:
+    return await service.create_cylinder(session, caller, data)
+
+
+@get("/{cylinder_id:str}", guards=_VIEW)
+async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str) -> CylinderOut:
+    return await service.find_cylinder(session, caller, cylinder_id)
+
+
+@put("/{cylinder_id:str}", guards=_EDIT)
+async def change_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str, data: CylinderIn) -> CylinderOut:
+    return await service.change_cylinder(session, caller, cylinder_id, data)
+
+
+router = Router(
+    "/api/cylinders",
+    tags=["cylinders"],
+    route_handlers=[list_cylinders, export_cylinders, create_cylinder, find_cylinder, change_cylinder],
+)
