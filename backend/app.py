@@ -22,12 +22,20 @@ from backend import errors
 from backend.accounts import routes as accounts
 from backend.accounts import service as accounts_service
 from backend.accounts.keys import SigningKeys
+from backend.customers import routes as customers
+from backend.cylinders import routes as cylinders
 from backend.db import Database, transaction
+from backend.deliveries import routes as deliveries
 from backend.events import EventFeed
+from backend.hazards import routes as hazards
 from backend.intake import routes as intake
 from backend.network import routes as network
 from backend.observing import configure_logging, observing
+from backend.patrol import routes as patrol
 from backend.photos import routes as photos
+from backend.positions import routes as positions
+from backend.reference import routes as reference
+from backend.regulator import routes as regulator
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
 from backend.worker import working
@@ -37,7 +45,20 @@ VERSION = "0.1.0"
 _UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-ROUTERS: tuple[ControllerRouterHandler, ...] = (accounts.router, network.router, intake.router, photos.router)
+ROUTERS: tuple[ControllerRouterHandler, ...] = (
+    accounts.router,
+    network.router,
+    intake.router,
+    photos.router,
+    reference.router,
+    positions.router,
+    patrol.router,
+    hazards.router,
+    customers.router,
+    cylinders.router,
+    deliveries.router,
+    regulator.router,
+)
 
 
 def create_app(
