@@ -16,7 +16,6 @@ from backend.db import Database
 from backend.errors import AppError
 from backend.migrations.run import upgrade
 from backend.settings import Settings, SettingsError, load_settings
-from qixun import setup
 from qixun.server import StartError, build, database_of, hub_administrator, require_free_port
 
 # Open feeds of phones and consoles would keep a server from stopping for ever.
@@ -121,6 +120,8 @@ def _migrate(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _create_company(settings: Settings, arguments: argparse.Namespace) -> int:
+    from qixun import setup  # noqa: PLC0415
+
     password = getpass.getpass(f"password of {arguments.administrator}: ") if sys.stdin.isatty() else input()
 
     async def create(database: Database) -> None:
@@ -139,6 +140,8 @@ def _create_company(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
+    from qixun import setup  # noqa: PLC0415 - reading files of many kinds takes a second to import
+
     mapping = dict(pair.partition("=")[::2] for pair in arguments.map)
     rejected = 0
 

@@ -97,7 +97,7 @@ class Shift:
 
     async def _plan_patrol(self, office: Office) -> None:
         area = next(a for a in await office.get("/api/network/areas") if a["name"] == self._setting.area)
-        picked = await office.get("/api/patrol/preview", area_id=area["id"], levels=self._setting.level)
+        picked = await office.get("/api/patrol/plans/preview", area_id=area["id"], pressure_level=self._setting.level)
         geometry = await office.get("/api/network/pipes.geojson", area_id=area["id"], levels=self._setting.level)
         route = walking_route([f["geometry"]["coordinates"] for f in geometry["features"]])
         self._legs = legs(route, _AT)
@@ -124,11 +124,12 @@ class Shift:
         staff = await self._staff(DRIVER)
         now = datetime.now(UTC)
         for word, code, quantity in (("complete", "K0001", 2), ("incomplete", "K0002", 1), ("not_home", "K0003", 1)):
-            found = await office.get("/api/customers", q=code)
+            customer = (await office.get("/api/customers", search=code))["items"][0]
             order = await office.post(
                 "/api/deliveries/orders",
                 {
-                    "customer_id": found["items"][0]["id"],
+                    "customer_id": customer["id"],
+                    "station_id": customer["organisation_id"],
                     "staff_id": staff,
                     "vehicle": "吉·演示01",
                     "lines": [{"specification": "YSP35.5", "quantity": quantity}],
@@ -141,8 +142,8 @@ class Shift:
 
     async def _staff(self, number: str) -> str:
         async with Office(self._setting.server, ADMINISTRATOR, PASSWORD) as office:
-            found = await office.get("/api/staff", q=number)
-            return str(next(s["staff_id"] for s in found if s["staff_number"] == number))
+            found = await office.get("/api/staff", search=number)
+            return str(next(s["id"] for s in found if s["staff_number"] == number))
 
     # 开始
 
