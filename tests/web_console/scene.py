@@ -1,0 +1,254 @@
+"""A company on a working day, made through the services and the real intake: what the console's tests look at."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.models import Device, Staff
+from backend.accounts.rules import ROLES
+from backend.accounts.service.authentication import console_caller
+from backend.intake.rules import Arrived
+from backend.intake.takes import TAKES
+from backend.intake.taking import Setup, take_batch
+from backend.network import service as network
+from backend.patrol import service as patrol
+from backend.patrol.schemas import CheckPointIn, PlanIn
+from backend.photos.service import PhotoStore
+from backend.scope import Caller, Grant
+from sync.databases import media_database, parse_database, user_database
+from sync.documents import hazards as found
+from sync.documents import patrol as walked
+from sync.documents.envelope import Moment, Position, Record, encode_body, new_id
+from sync.documents.photos import Photo
+from tests.factories import accounts, records
+from tests.web_console.town import crossing, write_facilities, write_pipes
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+BOOTED = NOW - timedelta(hours=20)
+
+
+class Phone(msgspec.Struct):
+    """One worker's phone: records count up, and go into the real intake."""
+
+    staff: Staff
+    device: Device
+    unit_id: str
+    setup: Setup
+    number: int = 0
+
+    def envelope(self, tag: str, at: datetime, lonlat: list[float] | None, **fields: Any) -> dict[str, Any]:
+        self.number += 1
+        moment = Moment(
+            at=at, boot_id=f"boot-{self.device.id}", monotonic_s=(at - BOOTED).total_seconds(), clock="server"
+        )
+        position = None
+        if lonlat:
+            position = Position(lon=lonlat[0], lat=lonlat[1], accuracy_m=4.0, source="gnss")
+        return {
+            "id": new_id(tag),
+            "schema_version": 1,
+            "record_number": self.number,
+            "recorded": moment,
+            "staff_id": self.staff.id,
+            "unit_id": self.unit_id,
+            "device_id": self.device.id,
+            "position": position,
+            **fields,
+        }
+
+    async def send(self, session: AsyncSession, *written: Record) -> None:
+        await self.push(session, user_database(self.staff.id, NOW), [(r.id, encode_body(r)) for r in written])
+
+    async def push(
+        self, session: AsyncSession, database: str, documents: list[tuple[str, bytes]], picture: bytes | None = None
+    ) -> None:
+        name = parse_database(database)
+        assert name is not None
+        arrived = [
+            Arrived(id=doc_id, rev=f"1-{uuid.uuid4().hex}", seq="1", body=body, attachment=picture)
+            for doc_id, body in documents
+        ]
+        await take_batch(session, name, arrived, self.setup, received_at=datetime.now(UTC))
+
+    async def send_photo(self, session: AsyncSession, record_id: str, picture: bytes, photo_id: str) -> None:
+        own = records.photo(picture, record_id)
+        fields = {name: getattr(own, name) for name in Photo.__struct_fields__ if name not in _ENVELOPE}
+        envelope = self.envelope("photo", NOW - timedelta(minutes=20), None, id=photo_id)
+        await self.push(
+            session,
+            media_database(self.staff.id, NOW),
+            [(photo_id, encode_body(Photo(**envelope, **fields)))],
+            picture,
+        )
+
+
+_ENVELOPE = set(Record.__struct_fields__)
+
+
+class Scene(msgspec.Struct):
+    company: accounts.Company
+    dispatcher: Staff
+    admin: Staff
+    stranger: Staff
+    li: Phone
+    zhou: Phone
+    caller: Caller
+    task_id: str = ""
+    hazard_ids: list[str] = []
+    leak_id: str = ""
+    works_id: str = ""
+    quarantine_id: str = ""
+
+
+async def make_scene(session: AsyncSession, folder: Path) -> Scene:
+    """Committed by whoever calls."""
+    company = await accounts.make_company(session)
+    company.company.name, company.unit.name = "松河演示燃气有限公司", "松河巡线一队"
+    setup = Setup(TAKES, dict, PhotoStore(folder / "photos"))
+    people = {}
+    for key, name, roles in (
+        ("dispatcher", "演示-赵调度", ("dispatcher", "safety_officer")),
+        ("admin", "演示-钱管理", ("company_admin",)),
+        ("stranger", "演示-孙访客", ()),
+        ("li", "演示-李巡检", ("inspector",)),
+        ("zhou", "演示-周巡检", ("inspector",)),
+        ("wang", "演示-王送气", ("driver",)),
+    ):
+        people[key] = await accounts.make_staff(session, company, roles=roles, name=name)
+    phones = {}
+    for key in ("li", "zhou"):
+        device = await accounts.make_device(session, people[key])
+        device.name, device.last_seen_at, device.battery_percent = f"{people[key].name} 手机", NOW, 64.0
+        phones[key] = Phone(people[key], device, company.unit.id, setup)
+    phones["zhou"].device.last_seen_at = NOW - timedelta(minutes=46)
+    phones["zhou"].device.waiting, phones["zhou"].device.battery_percent = 9, 18.0
+    await session.flush()
+    rights = frozenset().union(*(ROLES[role].rights for role in ("company_admin",)))
+    caller = Caller(
+        staff_id=people["admin"].id,
+        company_id=company.company.id,
+        name=people["admin"].name,
+        grants=(Grant(company.company.id, company.company.path, rights),),
+    )
+    scene = Scene(
+        company, people["dispatcher"], people["admin"], people["stranger"], phones["li"], phones["zhou"], caller
+    )
+    await _network(session, scene, folder)
+    await _patrols(session, scene)
+    await _findings(session, scene)
+    return scene
+
+
+async def _network(session: AsyncSession, scene: Scene, folder: Path) -> None:
+    for name, write in (("pipes.geojson", write_pipes), ("facilities.geojson", write_facilities)):
+        write(folder / name)
+        report = await network.import_network(
+            session, scene.caller, folder / name, organisation_id=scene.company.unit.id
+        )
+        assert not report.rejected, report.rejected[:3]
+
+
+async def _patrols(session: AsyncSession, scene: Scene) -> None:
+    areas = {area.name: area for area in await network.list_areas(session, scene.caller)}
+    lon, lat = crossing(2, 0)
+    for name, area, levels, person in (
+        ("老城 中压A", "老城片区", ("medium_a",), scene.li),
+        ("东门 中压B", "东门片区", ("medium_b",), scene.zhou),
+        ("林场 低压 周检", "林场片区", ("low",), scene.zhou),
+    ):
+        points = (CheckPointIn(name="站前街阀井", lon=lon, lat=lat),) if person is scene.li else ()
+        plan = PlanIn(
+            name=name,
+            area_id=areas[area].id,
+            pressure_levels=levels,
+            staff_id=person.staff.id,
+            max_speed_mps=4.0,
+            check_points=points,
+        )
+        await patrol.save_plan(session, scene.caller, plan)
+    tasks = await patrol.list_tasks(session, scene.caller, staff_id=scene.li.staff.id)
+    scene.task_id = tasks.items[0].id
+    await _walk(session, scene)
+
+
+async def _walk(session: AsyncSession, scene: Scene) -> None:
+    """Li walks the first avenue of the old town for twenty minutes, at 1.2 m/s."""
+    li, began = scene.li, NOW - timedelta(minutes=30)
+    started = walked.PatrolStarted(
+        **li.envelope("patrol.started", began, crossing(0, 0), task_id=scene.task_id), mode="walk"
+    )
+    await li.send(session, started)
+    for chunk in range(2):
+        at = began + timedelta(minutes=5 * chunk)
+        points = tuple(
+            walked.TrackPoint(offset_s=float(s), lon=lon, lat=lat, accuracy_m=4.0, speed_mps=1.2, methane_ppm=2.0)
+            for s in range(0, 300, 5)
+            for lon, lat in [crossing((chunk * 300 + s) * 0.006, 0)]
+        )
+        end = at + timedelta(minutes=5)
+        fields = li.envelope("patrol.tracked", end, [points[-1].lon, points[-1].lat], task_id=scene.task_id)
+        track = walked.PatrolTracked(**fields, patrol_id=started.id, chunk=chunk, started_at=at, points=points)
+        await li.send(session, track)
+    await scene.zhou.send(
+        session,
+        walked.ShiftChecked(
+            **scene.zhou.envelope("shift.checked", NOW - timedelta(minutes=50), crossing(5, 5)),
+            items=(walked.ShiftCheckItem(item="positioning", result="passed"),),
+        ),
+    )
+
+
+async def _findings(session: AsyncSession, scene: Scene) -> None:
+    li = scene.li
+    pictures = [records.jpeg(seed) for seed in (1, 2)]
+    names = [records.photo(picture, "hazard.reported:x").id for picture in pictures]
+    for number, (kind, grade, address, place) in enumerate(
+        (
+            ("encroachment", "major", "林场小区3号楼", (4.5, 2)),
+            ("marker_post", "serious", "北环路 站北段", (7, 6)),
+            ("regulator_iced", "general", "人民路 11 号", (2, 4)),
+            ("chamber_flooded", "general", "站前街 7 号", (10, 3)),
+        )
+    ):
+        fields = li.envelope(
+            "hazard.reported", NOW - timedelta(minutes=25 - number), crossing(*place), task_id=scene.task_id
+        )
+        if number == 0:
+            fields["photos"] = tuple(names)
+        hazard = found.HazardReported(**fields, hazard_type=kind, proposed_grade=grade, address=address)
+        scene.hazard_ids.append(hazard.id)
+        await li.send(session, hazard)
+    for picture, name in zip(pictures, names, strict=True):
+        await li.send_photo(session, scene.hazard_ids[0], picture, name)
+    leak = found.LeakSuspected(
+        **li.envelope("leak.suspected", NOW - timedelta(minutes=3), crossing(6, 3), task_id=scene.task_id),
+        reading_ppm=3200,
+        retest_ppm=2950,
+        alarm_limit_ppm=500,
+        instrument_id="演示-CH4-07",
+        instrument_verified_until=(NOW + timedelta(days=114)).date(),
+        action="cordoned",
+        address="东门大街 48 号前",
+    )
+    works = found.ThirdPartyWorksReported(
+        **li.envelope("works.reported", NOW - timedelta(minutes=22), crossing(9, 7)),
+        machinery=("excavator",),
+        progress="digging",
+        distance_to_pipe_m=1.2,
+        contractor="松河演示路桥",
+        contact="演示-冯",
+        contact_phone="100-0000-0021",
+        address="北环路",
+    )
+    await li.send(session, leak, works)
+    scene.leak_id, scene.works_id = leak.id, works.id
+    broken = encode_body(leak).replace(b"3200", b"-4")
+    await li.push(session, user_database(li.staff.id, NOW), [(new_id("leak.suspected"), broken)])
+
+
+async def caller_of(session: AsyncSession, cookie: str) -> Caller | None:
+    return await console_caller(session, cookie)

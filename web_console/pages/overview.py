@@ -1,0 +1,112 @@
+"""A 一张图: the network, who is where, what was walked, what waits for a decision. Its parts load by themselves."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from litestar import Response, get
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts import service as accounts
+from backend.intake import conflicts, facts, quarantined
+from backend.network import service as network
+from backend.patrol import service as patrol
+from backend.positions import service as positions
+from backend.scope import requires, signed_in
+from backend.settings import Settings
+from web_console.basemap import base_of
+from web_console.rendering import BEIJING, Visit, language_of, render, today
+from web_console.visiting import visitor, with_right
+from web_console.words import record_words
+
+# A phone that has not been heard of for so long counts as offline.
+OFFLINE_AFTER = timedelta(minutes=30)
+
+
+def midnight() -> datetime:
+    return datetime.now(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@get("/", guards=[requires("network.view")])
+async def show(request: Visit, session: AsyncSession, settings: Settings) -> Response[str]:
+    english = language_of(request) == "en"
+    levels = [
+        {"code": code, "name": level.en if english else level.zh}
+        for code, level in reversed(network.PRESSURE_LEVELS.items())
+    ]
+    areas = await network.list_areas(session, visitor(request).narrowed("network.view"))
+    return render(request, "overview.html", levels=levels, areas=areas, base=base_of(settings))
+
+
+@get("/parts/state", guards=[signed_in])
+async def state(request: Visit, session: AsyncSession) -> Response[str]:
+    """What stands in the top bar and as counts on the rail."""
+    received = await facts.count_received(session, visitor(request), midnight())
+    context: dict[str, Any] = {"received": received, "devices": None, "counts": {}}
+    if managing := with_right(request, "devices.manage"):
+        devices = [d for d in await accounts.list_devices(session, managing, limit=500) if d.revoked_at is None]
+        silent = datetime.now(UTC) - OFFLINE_AFTER
+        context["devices"] = devices
+        context["waiting"] = sum(d.waiting or 0 for d in devices)
+        context["offline"] = sum(1 for d in devices if d.last_seen_at is None or d.last_seen_at < silent)
+    if reviewing := with_right(request, "records.review"):
+        held = await quarantined.list_quarantined(session, reviewing, limit=1)
+        contradictions = await conflicts.list_conflicts(session, reviewing, limit=1)
+        context["counts"]["review"] = held.total + contradictions.total
+    return render(request, "parts/state.html", **context)
+
+
+@get("/overview/kpis", guards=[signed_in])
+async def kpis(request: Visit, session: AsyncSession) -> Response[str]:
+    context: dict[str, Any] = {"rates": None, "deliveries": None, "people": None}
+    if viewing := with_right(request, "patrol.view"):
+        context["rates"] = await patrol.rates_of(session, viewing, today(), today())
+        since = datetime.now(UTC) - OFFLINE_AFTER
+        context["people"] = len(await positions.list_positions(session, viewing, since=since))
+    return render(request, "parts/kpis.html", **context)
+
+
+@get("/overview/feed", guards=[signed_in])
+async def feed(request: Visit, session: AsyncSession) -> Response[str]:
+    records = await facts.recent_records(session, visitor(request), limit=5)
+    return render(request, "parts/feed.html", records=records, record_words=record_words)
+
+
+@get("/map/tracks.geojson", guards=[requires("patrol.view")])
+async def tracks(request: Visit, session: AsyncSession) -> Response[bytes]:
+    found = await patrol.tracks_geojson(session, visitor(request).narrowed("patrol.view"), since=midnight())
+    return geojson(found)
+
+
+@get("/map/walked.geojson", guards=[requires("patrol.view")])
+async def walked(request: Visit, session: AsyncSession) -> Response[bytes]:
+    since = midnight()
+    caller = visitor(request).narrowed("patrol.view")
+    return geojson(await patrol.walked_geojson(session, caller, since, since + timedelta(days=1)))
+
+
+@get("/map/people.json", guards=[requires("patrol.view")])
+async def people(request: Visit, session: AsyncSession) -> list[dict[str, Any]]:
+    """Everybody seen today; `off` has not been heard of for a while."""
+    seen = await positions.list_positions(session, visitor(request).narrowed("patrol.view"), since=midnight())
+    silent = datetime.now(UTC) - OFFLINE_AFTER
+    return [
+        {
+            "id": one.staff_id,
+            "name": one.staff_name,
+            "lon": one.lon,
+            "lat": one.lat,
+            "at": one.at.isoformat(),
+            "accuracy_m": one.accuracy_m,
+            "mocked": one.mocked,
+            "methane_ppm": one.methane_ppm,
+            "off": one.at < silent,
+        }
+        for one in seen
+    ]
+
+
+def geojson(content: bytes) -> Response[bytes]:
+    return Response(content, media_type="application/geo+json", headers={"Cache-Control": "no-store"})
+
+
+handlers = [show, state, kpis, feed, tracks, walked, people]

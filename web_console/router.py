@@ -1,0 +1,42 @@
+"""The office's console: server-rendered pages over the backend's services, closed unless a right opens them."""
+
+from typing import Any
+
+from litestar import Response, Router
+from litestar.static_files import create_static_files_router
+
+from web_console import basemap, errors, live
+from web_console.pages import findings, overview, sign_in, todo
+from web_console.rendering import STATIC
+from web_console.visiting import known
+
+# An address carries its content's digest, so what it names never changes.
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+async def _cached(response: Response[Any]) -> Response[Any]:
+    response.headers["Cache-Control"] = _FOR_EVER
+    return response
+
+
+static = create_static_files_router(
+    path="/static", directories=[STATIC], after_request=_cached, include_in_schema=False, name="console-static"
+)
+pages = Router(
+    "/",
+    guards=[known],
+    route_handlers=[
+        live.stream,
+        basemap.pmtiles,
+        sign_in.sign_out,
+        *overview.handlers,
+        *findings.handlers,
+        *todo.handlers,
+    ],
+)
+router = Router(
+    "/",
+    route_handlers=[static, sign_in.show, sign_in.sign_in, pages],
+    exception_handlers={Exception: errors.answer},
+    include_in_schema=False,
+)

@@ -1,0 +1,143 @@
+// The network on a map, for every page that shows one: base, pipes by pressure level, facilities, and shapes drawn here.
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const EMPTY = { type: "FeatureCollection", features: [] };
+// Colour, width and line style together say the pressure level: a colour alone is not seen by everybody.
+export const LEVELS = {
+  sub_high_a: { colour: "--subhigh", width: 5.5 },
+  sub_high_b: { colour: "--subhigh", width: 4.5 },
+  medium_a: { colour: "--mid-a", width: 3.5 },
+  medium_b: { colour: "--mid-b", width: 3 },
+  low: { colour: "--low", width: 2, dash: [3, 1.5] },
+};
+
+export const load = async (address) => {
+  const answer = await fetch(address, { headers: { Accept: "application/json, application/geo+json" } });
+  if (answer.status === 401) location.reload();
+  return answer.ok ? answer.json() : null;
+};
+
+const byZoom = (px) => ["interpolate", ["exponential", 1.4], ["zoom"], 11, px * 0.35, 14, px * 0.75, 16, px, 19, px * 1.8];
+// A street is drawn as wide as it is, but never too thin to be seen as one.
+const street = (m, least) => ["interpolate", ["exponential", 2], ["zoom"], 11, least * 0.5, 13.5, least, 15, Math.max(least, m * 0.62), 20, m * 19];
+
+export async function makeMap(frame, container) {
+  const { Map: GlMap, setWorkerUrl, addProtocol, ...rest } = await import(frame.dataset.maplibre);
+  setWorkerUrl(new URL(frame.dataset.worker, location).href);
+  const base = frame.dataset.base ?? "";
+  const style = { version: 8, sources: {}, layers: [{ id: "ground", type: "background", paint: { "background-color": css("--m-land") } }] };
+  if (base === "pmtiles") await addLocalBase(style, frame, addProtocol);
+  else if (base) {
+    style.sources.base = { type: "raster", tiles: [base], tileSize: 256, maxzoom: 18, attribution: base.includes("tianditu") ? "天地图" : "" };
+    style.layers.push({ id: "base", type: "raster", source: "base" });
+  }
+  const map = new GlMap({ container, style, center: [126.35, 43.2], zoom: 13, maxZoom: 20, attributionControl: base ? { compact: true } : false, dragRotate: false, pitchWithRotate: false, fadeDuration: 0 });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  await new Promise((ready) => { map.once("load", ready); });
+  for (const [name, image] of Object.entries(drawn())) map.addImage(name, image, { pixelRatio: 2 });
+  return { map, gl: { ...rest, Map: GlMap }, plain: !base };
+}
+
+async function addLocalBase(style, frame, addProtocol) {
+  if (!window.pmtiles) await new Promise((ready, failed) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src: frame.dataset.pmtiles, onload: ready, onerror: failed });
+    document.head.append(script);
+  });
+  const protocol = new window.pmtiles.Protocol();
+  const file = new window.pmtiles.PMTiles(new URL("/basemap.pmtiles", location).href);
+  protocol.add(file);
+  addProtocol("pmtiles", protocol.tile);
+  const vector = (await file.getHeader()).tileType === 1;
+  style.sources.base = { type: vector ? "vector" : "raster", url: `pmtiles://${new URL("/basemap.pmtiles", location).href}` };
+  if (!vector) { style.layers.push({ id: "base", type: "raster", source: "base" }); return; }
+  // Layers as OpenMapTiles and Protomaps name them; those that the file lacks draw nothing.
+  const fill = (id, layer, colour) => style.layers.push({ id, type: "fill", source: "base", "source-layer": layer, paint: { "fill-color": css(colour) } });
+  for (const layer of ["landuse", "landcover"]) fill(`base-${layer}`, layer, "--m-wood");
+  fill("base-water", "water", "--m-water");
+  for (const layer of ["buildings", "building"]) fill(`base-${layer}`, layer, "--m-house");
+  for (const layer of ["roads", "transportation"]) style.layers.push({ id: `base-${layer}`, type: "line", source: "base", "source-layer": layer, paint: { "line-color": css("--m-road"), "line-width": byZoom(6) } });
+}
+
+// Icons of the map, drawn at twice their size.
+function drawn() {
+  const paint = (size, draw) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = size * 2;
+    const pen = canvas.getContext("2d");
+    pen.scale(2, 2);
+    pen.lineJoin = "round";
+    draw(pen, size);
+    return pen.getImageData(0, 0, size * 2, size * 2);
+  };
+  const surface = css("--surface"), ink2 = css("--ink-2"), danger = css("--danger"), warn = css("--warn");
+  const path = (pen, points) => { pen.beginPath(); points.forEach(([x, y], i) => (i ? pen.lineTo(x, y) : pen.moveTo(x, y))); pen.closePath(); };
+  const letter = (pen, text, x, y, size, colour) => { pen.fillStyle = colour; pen.font = `700 ${size}px sans-serif`; pen.textAlign = "center"; pen.fillText(text, x, y); };
+  const triangle = (fill, edge, mark) => paint(26, (pen) => {
+    path(pen, [[13, 2.5], [24, 22.5], [2, 22.5]]);
+    pen.lineWidth = 4; pen.strokeStyle = surface; pen.stroke();
+    pen.fillStyle = fill; pen.fill();
+    if (edge) { pen.lineWidth = 2; pen.strokeStyle = edge; pen.stroke(); }
+    letter(pen, "!", 13, 20, 14, mark);
+  });
+  return {
+    valve: paint(18, (pen) => {
+      path(pen, [[2, 4], [16, 14], [16, 4], [2, 14]]);
+      pen.fillStyle = surface; pen.fill(); pen.lineWidth = 1.5; pen.strokeStyle = ink2; pen.stroke();
+    }),
+    box: paint(18, (pen) => {
+      pen.beginPath(); pen.roundRect(2, 2, 14, 14, 2);
+      pen.fillStyle = surface; pen.fill(); pen.lineWidth = 1.5; pen.strokeStyle = ink2; pen.stroke();
+      letter(pen, "R", 9, 12.7, 10, ink2);
+    }),
+    other: paint(12, (pen) => { pen.beginPath(); pen.arc(6, 6, 3.5, 0, 7); pen.fillStyle = surface; pen.fill(); pen.lineWidth = 1.5; pen.strokeStyle = ink2; pen.stroke(); }),
+    "hazard-major": triangle(danger, "", surface),
+    "hazard-leak": triangle(danger, "", surface),
+    "hazard-serious": triangle(warn, "", surface),
+    "hazard-general": triangle(surface, warn, warn),
+    works: paint(24, (pen) => {
+      const square = () => { pen.beginPath(); pen.roundRect(3, 3, 18, 18, 2); };
+      square(); pen.lineWidth = 5; pen.strokeStyle = surface; pen.stroke();
+      pen.fillStyle = surface; pen.fill();
+      pen.save(); pen.clip(); pen.lineWidth = 1.8; pen.strokeStyle = warn;
+      for (let x = -18; x < 24; x += 6) { pen.beginPath(); pen.moveTo(x, 24); pen.lineTo(x + 24, 0); pen.stroke(); }
+      pen.restore(); square(); pen.lineWidth = 2; pen.strokeStyle = warn; pen.stroke();
+    }),
+    point: paint(22, (pen) => { pen.beginPath(); pen.arc(11, 11, 8, 0, 7); pen.fillStyle = css("--primary"); pen.fill(); pen.lineWidth = 2.5; pen.strokeStyle = surface; pen.stroke(); }),
+    dot: paint(6, (pen) => { pen.beginPath(); pen.arc(3, 3, 1.6, 0, 7); pen.fillStyle = css("--ink"); pen.fill(); }),
+  };
+}
+
+export function addNetwork(map, plain) {
+  map.addSource("pipes", { type: "geojson", data: EMPTY, promoteId: "id" });
+  map.addSource("facilities", { type: "geojson", data: EMPTY, promoteId: "id" });
+  const round = { "line-cap": "round", "line-join": "round" };
+  if (plain) {
+    // Gas pipes lie in streets: a light band along them draws the town where there is no base map.
+    for (const [id, colour, width, least] of [["street-edge", "--m-edge", 17, 11], ["street", "--m-road", 14, 9]]) {
+      map.addLayer({ id, type: "line", source: "pipes", filter: ["!=", ["get", "pressure_level"], "low"], layout: round, paint: { "line-color": css(colour), "line-width": street(width, least) } });
+    }
+    map.addLayer({ id: "lane", type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], "low"], layout: round, paint: { "line-color": css("--m-road"), "line-width": street(7, 5) } }, "street");
+  }
+  for (const level of ["low", "medium_b", "medium_a", "sub_high_b", "sub_high_a"]) {
+    const { colour, width, dash } = LEVELS[level];
+    map.addLayer({ id: `pipes:${level}`, type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], level], layout: dash ? { "line-join": "round" } : round, paint: { "line-color": css(colour), "line-width": byZoom(width), ...(dash ? { "line-dasharray": dash } : {}) } });
+  }
+  const shape = (id, kind, image, minzoom, size) => map.addLayer({ id, type: "symbol", source: "facilities", minzoom, filter: ["in", ["get", "kind"], ["literal", kind]], layout: { "icon-image": image, "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], minzoom, size * 0.7, 17, size] } });
+  shape("valves", ["valve", "valve_chamber"], "valve", 14.6, 0.95);
+  shape("boxes", ["regulator_box", "regulator_cabinet", "regulating_station"], "box", 13.6, 0.95);
+}
+
+export function boundsOf(features, gl) {
+  const bounds = new gl.LngLatBounds();
+  const reach = (coordinates) => (typeof coordinates[0] === "number" ? bounds.extend(coordinates) : coordinates.forEach(reach));
+  features.forEach((feature) => feature.geometry && reach(feature.geometry.coordinates));
+  return bounds;
+}
+
+export const distance = ([lon1, lat1], [lon2, lat2]) => {
+  const rad = Math.PI / 180, a = Math.sin(((lat2 - lat1) * rad) / 2) ** 2 + Math.cos(lat1 * rad) * Math.cos(lat2 * rad) * Math.sin(((lon2 - lon1) * rad) / 2) ** 2;
+  return 12742017.6 * Math.asin(Math.sqrt(a));
+};
+export const km = (m) => (m >= 1000 ? `${(m / 1000).toFixed(1)} km` : `${Math.round(m)} m`);
+export const token = css;
