@@ -189,7 +189,9 @@ class Feed:
     async def _fetch(self, database: DatabaseName, page: Changes) -> list[Arrived]:
         """Every current revision of the changed documents that intake has not met yet, photos with their picture."""
         name = str(database)
-        wanted = [(changed, rev) for changed in page.documents for rev in changed.revs]
+        # Design documents are the administrator's: no member can write one.
+        documents = [changed for changed in page.documents if not changed.id.startswith("_design/")]
+        wanted = [(changed, rev) for changed in documents for rev in changed.revs]
         async with self._database.sessions() as session:
             known = await logged(session, database, [(changed.id, rev) for changed, rev in wanted])
         found = []
@@ -208,7 +210,12 @@ class Feed:
     async def _arrived(self, name: str, revision: Revision) -> Arrived:
         picture = None
         if tag_of(revision.id) == PHOTO_TAG and ATTACHMENT_NAME in revision.attachments and not revision.deleted:
-            picture = await self._hub.attachment(name, revision.id, revision.rev, ATTACHMENT_NAME)
+            try:
+                picture = await self._hub.attachment(name, revision.id, revision.rev, ATTACHMENT_NAME)
+            except HubError as error:
+                # It was named and is not there: the photo is held back, the feed goes on.
+                if error.status != 404:
+                    raise
         return Arrived(
             id=revision.id,
             rev=revision.rev,

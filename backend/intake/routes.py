@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.keys import SigningKeys
@@ -20,7 +20,7 @@ from backend.settings import Settings
 async def list_quarantined(
     session: AsyncSession,
     caller: Caller,
-    status: Annotated[Literal["open", "taken", "dismissed"], Parameter(query="state")] = "open",
+    status: Annotated[Literal["open", "taken", "dismissed"], QueryParameter(name="state")] = "open",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> QuarantinedPage:
@@ -48,7 +48,7 @@ async def dismiss_quarantined(session: AsyncSession, caller: Caller, quarantine_
 async def list_conflicts(
     session: AsyncSession,
     caller: Caller,
-    status: Annotated[Literal["open", "settled"], Parameter(query="state")] = "open",
+    status: Annotated[Literal["open", "settled"], QueryParameter(name="state")] = "open",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> ConflictPage:

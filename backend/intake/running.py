@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from backend.settings import Settings
 from sync.databases import parse_database, quarter_of
 
 READERS = 4
+# What a hint tells of is read first, then what a sweep found, then what is looked at only to be sure.
+NEW, CHANGED, LATER = 0, 1, 2
 SWEEP_S = 60.0
 # A hub that cannot tell which databases changed is asked for all their sequences this often.
 POLL_S = 0.5
@@ -70,8 +73,10 @@ class Worker:
         self._hub = hub
         self._setup = setup
         self._feed = Feed(database, hub, setup)
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._queued: set[str] = set()
+        self._queue: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
+        # What is queued, and how urgently; an entry that does not agree with it was overtaken by a more urgent one.
+        self._queued: dict[str, int] = {}
         self._reading: set[str] = set()
         self._again: set[str] = set()
         self._failures: dict[str, int] = {}
@@ -109,8 +114,8 @@ class Worker:
             if failures:
                 await asyncio.sleep(_back_off(failures))
 
-    def mark(self, name: str) -> None:
-        """Something may be new in this database."""
+    def mark(self, name: str, urgency: int = NEW) -> None:
+        """Something may be new in this database; a lower number is read earlier."""
         if self._stopping:
             return
         parsed = parse_database(name)
@@ -118,17 +123,17 @@ class Worker:
             return
         if name in self._reading:
             self._again.add(name)
-        elif name not in self._queued:
-            self._queued.add(name)
-            self._queue.put_nowait(name)
+        elif urgency < self._queued.get(name, LATER + 1):
+            self._queued[name] = urgency
+            self._queue.put_nowait((urgency, next(self._numbers), name))
 
     # Reading
 
     async def _read_next(self) -> None:
-        name = await self._queue.get()
-        if self._stopping:
+        urgency, _, name = await self._queue.get()
+        if self._stopping or self._queued.get(name) != urgency:
             return
-        self._queued.discard(name)
+        del self._queued[name]
         self._reading.add(name)
         wait_s: float | None = None
         try:
@@ -171,7 +176,9 @@ class Worker:
                 raise
             await self._poll()
             return
-        await self._mark_all()
+        await self._mark_changed()
+        for name in await self._hub.list_databases():
+            self.mark(name, LATER)
         while True:
             names, since = await self._hub.updates(since, _WAIT_S)
             for name in names:
@@ -181,10 +188,6 @@ class Worker:
         for _ in range(int(SWEEP_S / POLL_S)):
             await self._mark_changed()
             await asyncio.sleep(POLL_S)
-
-    async def _mark_all(self) -> None:
-        for name in await self._hub.list_databases():
-            self.mark(name)
 
     async def _mark_changed(self) -> set[str]:
         """Marks each database whose newest sequence is not the one read last; answers which there are."""
@@ -197,7 +200,7 @@ class Worker:
             read = {name: seq for name, seq in rows}  # noqa: C416 (rows are not pairs to dict)
         for name, seq in newest.items():
             if number_of(seq) != number_of(read.get(name, BEGINNING)):
-                self.mark(name)
+                self.mark(name, CHANGED)
         return there
 
     # The sweep

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,11 +47,13 @@ class PhotoStore:
         return cls(settings.data_dir / "photos")
 
     async def put(self, photo_id: str, picture: bytes) -> None:
-        """Nothing changes for one that is there: its name is its content's hash."""
+        """Nothing changes for one that is there: its name is its content's hash. `OSError` where it cannot be kept."""
         try:
             await obstore.put_async(self._store, _path(photo_id), picture, mode="create")
         except AlreadyExistsError:
             return
+        except BaseError as error:
+            raise OSError(f"the photo store cannot keep {photo_id}: {error}") from error
 
     async def get(self, photo_id: str) -> bytes:
         try:

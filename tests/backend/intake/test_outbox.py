@@ -16,6 +16,7 @@ from sync.documents.receipts import Membership
 from sync.documents.reference import Cylinder
 from sync.documents.tasks import PatrolTask
 from sync.signatures import read_signed
+from tests.backend.intake.conftest import build, hire
 from tests.sync.replication.hubs import bearer
 
 
@@ -187,19 +188,43 @@ class TestProvision:
 
 
 class TestRun:
-    async def test_a_hub_that_comes_later_gets_everything(self, world, li):
+    async def test_a_commit_wakes_it(self, world, li):
         stop = asyncio.Event()
         running = asyncio.create_task(world.outbox.run(stop))
-        await post(world, task(li), staff_id=li.staff_id)
-        async with asyncio.timeout(10):
-            while True:
-                async with world.database.sessions() as session:
-                    row = (
-                        await session.scalars(select(OutboxDocument).where(OutboxDocument.database == li.user))
-                    ).one()
-                if row.sent_version == row.version:
-                    break
-                await asyncio.sleep(0.02)
-        stop.set()
-        await running
+        try:
+            await post(world, task(li), staff_id=li.staff_id)
+            await until_sent(world, li.user)
+        finally:
+            stop.set()
+            await running
         assert "task.patrol:t1" in world.hub.ids(li.user)
+
+    async def test_a_hub_that_is_away_costs_only_time(self, own_hub, own_database, tmp_path):
+        world = await build(own_hub, own_database, tmp_path)
+        li = await hire(world)
+        own_hub.kill()
+        stop = asyncio.Event()
+        running = asyncio.create_task(world.outbox.run(stop))
+        try:
+            await post(world, task(li), staff_id=li.staff_id)
+            await asyncio.sleep(0.3)
+            assert not await sent(world, li.user)
+            await asyncio.to_thread(own_hub.start)
+            await until_sent(world, li.user)
+        finally:
+            stop.set()
+            await running
+            await world.client.close()
+        assert "task.patrol:t1" in own_hub.ids(li.user)
+
+
+async def sent(world, database):
+    async with world.database.sessions() as session:
+        rows = await session.scalars(select(OutboxDocument).where(OutboxDocument.database == database))
+        return all(row.sent_version == row.version for row in rows.all())
+
+
+async def until_sent(world, database):
+    async with asyncio.timeout(20):
+        while not await sent(world, database):  # noqa: ASYNC110 (what is waited for is in PostGIS)
+            await asyncio.sleep(0.02)

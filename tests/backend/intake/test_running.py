@@ -14,18 +14,29 @@ from backend.intake.running import Worker, run
 from sync.databases import quarter_of
 from tests.backend.intake.conftest import hire
 from tests.factories import records
+from tests.sync.replication.hubs import HubProcess
 
 
-async def until(true, seconds=10.0):
+async def until(true, seconds=20.0):
     async with asyncio.timeout(seconds):
         while not await true():  # noqa: ASYNC110 (what is waited for is in PostGIS)
             await asyncio.sleep(0.01)
 
 
+@pytest.fixture(scope="module")
+def shared_hub(tmp_path_factory):
+    """This module's own: a worker looks at every database, also at other tests'."""
+    hub = HubProcess(tmp_path_factory.mktemp("hub"))
+    hub.start()
+    yield hub
+    hub.kill()
+
+
 @asynccontextmanager
-async def working(*workers):
+async def working(*runs):
+    """These loops, until the test is done with them."""
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(worker.run(stop)) for worker in workers]
+    tasks = [asyncio.create_task(run(stop)) for run in runs]
     try:
         yield
     finally:
@@ -36,7 +47,7 @@ async def working(*workers):
 async def test_a_pushed_record_is_taken_within_a_second(world, li):
     """p95 over 40 single pushes, from before the push to the committed row."""
     waited = []
-    async with working(Worker(world.database, world.client, world.setup)):
+    async with working(Worker(world.database, world.client, world.setup).run):
         for _ in range(40):
             record = li.hazard()
             began = time.monotonic()
@@ -56,7 +67,7 @@ async def test_a_hub_that_cannot_tell_what_changed_is_asked(world, li, monkeypat
 
     monkeypatch.setattr(HubClient, "updates_now", unknown)
     record = li.hazard()
-    async with working(Worker(world.database, world.client, world.setup)):
+    async with working(Worker(world.database, world.client, world.setup).run):
         await asyncio.to_thread(world.push, li.user, records.document(record))
 
         async def there():
@@ -69,7 +80,7 @@ async def test_two_workers_share_the_databases(world, li):
     wang = await hire(world)
     documents = {p.user: [records.document(p.hazard()) for _ in range(60)] for p in (li, wang)}
     workers = [Worker(world.database, world.client, world.setup) for _ in range(2)]
-    async with working(*workers):
+    async with working(*(worker.run for worker in workers)):
         for start in range(0, 60, 6):
             for name, found in documents.items():
                 await asyncio.to_thread(world.push, name, *found[start : start + 6])
@@ -83,17 +94,17 @@ async def test_two_workers_share_the_databases(world, li):
 
 async def test_everything_together_answers_the_phone(world, li, own_settings):
     record = li.hazard()
-    stop = asyncio.Event()
     url = world.hub.url.replace("://", "://admin:adminpw@")
-    running = asyncio.create_task(run(own_settings, world.database, stop, hub_url=url, keys=world.keys))
-    await asyncio.to_thread(world.push, li.user, records.document(record))
+
+    async def everything(stop):
+        await run(own_settings, world.database, stop, hub_url=url, keys=world.keys)
 
     async def answered():
         return any(doc_id.startswith("receipt:") for doc_id in await asyncio.to_thread(world.hub.ids, li.user))
 
-    await until(answered)
-    stop.set()
-    await asyncio.wait_for(running, 5)
+    async with working(everything):
+        await asyncio.to_thread(world.push, li.user, records.document(record))
+        await until(answered)
     assert (await world.answers(li))[record.id].state == "accepted"
 
 

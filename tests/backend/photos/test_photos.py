@@ -120,6 +120,13 @@ class TestStore:
         await store.put(photo_id, picture)
         assert await store.get(photo_id) == picture
 
+    async def test_a_disk_that_fails_is_no_fault_of_the_photo(self, tmp_path):
+        store, picture = PhotoStore(tmp_path), records.jpeg()
+        photo = records.photo(picture, "x:1")
+        (tmp_path / photo.sha256[:2]).write_text("a file where the folder should be")
+        with pytest.raises(OSError, match="cannot keep"):
+            await store.put(photo.id, picture)
+
 
 class TestCheckPicture:
     def test_a_real_one_is_good(self):
