@@ -35,6 +35,8 @@ from sync.rules.coverage import Coverage, track_points
 from sync.rules.readings import judge_reading
 
 DRAFT = "patrol/running"
+# Apart, since it may name thousands of pipes and the other is written every few seconds.
+TASK_DRAFT = "patrol/task"
 DRAFT_EVERY_FIXES = 5
 DRAFT_EVERY_S = 10.0
 # An older reading is not the air at this point of the track.
@@ -45,7 +47,6 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """What a restarted app needs to go on."""
 
     patrol_id: str
-    task: PatrolTask
     mode: PatrolMode
     chunk: OpenChunk
     paused: bool = False
@@ -55,15 +56,16 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 class Patrol:
     """Start with `Patrol.start`, or `Patrol.resume` when the app opens."""
 
-    def __init__(self, phone: Phone, running: Running, coverage: Coverage) -> None:
+    def __init__(self, phone: Phone, task: PatrolTask, running: Running, coverage: Coverage) -> None:
         self.phone = phone
+        self.task = task
         self.coverage = coverage
         self.visited: dict[str, CheckPointVisited] = {}
         self.last_fix: Fix | None = None
         self.last_reading: GasReading | None = None
         self.finished = False
         self._running = running
-        self._approaches = Approaches(running.task.check_points)
+        self._approaches = Approaches(task.check_points)
         self._instrument: InstrumentInfo | None = None
         self._last_t: tuple[float, float] | None = None
         self._unsaved_fixes = 0
@@ -83,11 +85,10 @@ class Patrol:
                 action_en="go on with it or finish it first",
             )
         await phone.settings()
-        running = Running(
-            patrol_id=new_id("patrol.started"), task=task, mode=mode or task.mode, chunk=OpenChunk(number=0)
-        )
-        patrol = cls(phone, running, await _coverage(phone, task))
+        running = Running(patrol_id=new_id("patrol.started"), mode=mode or task.mode, chunk=OpenChunk(number=0))
+        patrol = cls(phone, task, running, await _coverage(phone, task))
         # The draft first: killed in between, the next start finds no record and drops it.
+        await phone.save_draft(TASK_DRAFT, msgspec.json.encode(task))
         await patrol._save_draft()
         await phone.record(PatrolStarted, record_id=running.patrol_id, task_id=task.id, mode=running.mode)
         return patrol
@@ -95,9 +96,10 @@ class Patrol:
     @classmethod
     async def resume(cls, phone: Phone) -> "Patrol | None":
         """The patrol that was running when the app went down, with its track, coverage and visits; None if none was."""
-        draft = await phone.draft(DRAFT)
-        if draft is None:
+        draft, task_draft = await phone.draft(DRAFT), await phone.draft(TASK_DRAFT)
+        if draft is None or task_draft is None:
             return None
+        task = msgspec.json.decode(task_draft.body, type=PatrolTask)
         running = msgspec.json.decode(draft.body, type=Running)
         finished = await phone.recorded(PatrolFinished)
         if await phone.read(running.patrol_id) is None or any(f.patrol_id == running.patrol_id for f in finished):
@@ -107,16 +109,12 @@ class Patrol:
         if running.chunk.number < next_number(chunks):
             # Killed after the chunk was saved and before the draft was: its points are in the record.
             running = msgspec.structs.replace(running, chunk=OpenChunk(number=next_number(chunks)))
-        coverage = await _coverage(phone, running.task)
+        coverage = await _coverage(phone, task)
         await asyncio.to_thread(coverage.take_all, [*track_points(chunks), *running.chunk.timed_points()])
-        patrol = cls(phone, running, coverage)
+        patrol = cls(phone, task, running, coverage)
         visits = [v for v in await phone.recorded(CheckPointVisited) if v.patrol_id == running.patrol_id]
         patrol.visited = {visit.check_point_id: visit for visit in visits}
         return patrol
-
-    @property
-    def task(self) -> PatrolTask:
-        return self._running.task
 
     @property
     def patrol_id(self) -> str:
@@ -282,6 +280,7 @@ class Patrol:
                 unfinished_reason=unfinished_reason,
             )
             self.finished = True
+            await self.phone.drop_draft(TASK_DRAFT)
         return record
 
     async def keep(self) -> None:
