@@ -1,7 +1,6 @@
 """The app in one window: sign-in, the four tabs, and the screens that open over them."""
 
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 import flet as ft
@@ -106,26 +105,7 @@ def App(desk: Desk) -> Any:  # noqa: N802
     opened: Window = Window(desk, page)
     window, _ = ft.use_state(opened)
 
-    def listen() -> Callable[[], None]:
-        pending = False
-
-        async def draw() -> None:
-            nonlocal pending
-            pending = False
-            window.beats += 1
-
-        # News come from tasks of another window or of none; Flet draws only in the window's own context.
-        def on_news(_sender: Any, _field: str | None) -> None:
-            nonlocal pending
-            if not pending:
-                pending = True
-                copy_context().run(page.run_task, draw)
-
-        # Flet holds listeners weakly: the way to stop keeps this one alive.
-        stop = desk.app.subscribe(on_news)  # type: ignore[attr-defined]
-        return lambda: (stop(), on_news)[0]
-
-    ft.use_effect(listen, dependencies=[])
+    ft.use_effect(window.listen, dependencies=[], cleanup=window.stop_listening)
     ft.use_dialog(_problem(window))
     return WindowContext(window, lambda: UiContext(window.ui, lambda: ft.Router(ROUTES, manage_views=True)))
 

@@ -4,6 +4,7 @@ As a process of its own: `QIXUN_PHONE_DIR=… FLET_FORCE_WEB_SERVER=true FLET_SE
 """
 
 import asyncio
+import logging
 import os
 import re
 import secrets
@@ -65,4 +66,5 @@ async def _folder(page: ft.Page) -> Path:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("FLET_LOG_LEVEL", "WARNING"))
     ft.run(main, before_main=before_main, assets_dir=str(ASSETS), no_cdn=True)

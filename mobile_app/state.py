@@ -45,6 +45,14 @@ class Problem(msgspec.Struct, frozen=True):
     action_en: str = ""
 
 
+PROGRAM_FAULT = Problem(
+    "程序出错了，这一步没有做成",
+    "The program failed at this step",
+    "已存的记录没有丢；再试一次，还不行请告诉管理员",
+    "what was saved is safe; try again, and tell the administrator if it stays",
+)
+
+
 @ft.observable
 @dataclass
 class AppState:
@@ -210,6 +218,10 @@ class AppState:
             self.problem = Problem(error.zh, error.en, error.action_zh, error.action_en)
         except DeviceError as error:
             self.problem = Problem(error.detail_zh, error.detail_en, error.what_to_do_zh, error.what_to_do_en)
+        except Exception:  # noqa: BLE001
+            # The outermost loop of a touch: a fault of ours must not take the screen away from a worker.
+            _log.exception("a touch failed")
+            self.problem = PROGRAM_FAULT
         finally:
             self.busy = False
         return None

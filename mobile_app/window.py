@@ -1,6 +1,7 @@
 """One window on the desk: where its screens go, what it asks of the device it runs on."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,6 +24,30 @@ class Window:
     desk: Desk
     page: ft.Page
     beats: int = 0
+
+    def __post_init__(self) -> None:
+        self._drawing = False
+        self._stop: Callable[[], None] | None = None
+
+    def listen(self) -> None:
+        """Draws this window again after news, which may come from tasks of another window or of none."""
+        # Flet holds listeners weakly: a bound method would be gone at once.
+        object.__setattr__(self, "_on_news", self._hear)
+        self._stop = self.desk.app.subscribe(self._on_news)  # type: ignore[attr-defined]
+
+    def stop_listening(self) -> None:
+        if self._stop is not None:
+            self._stop()
+
+    def _hear(self, _sender: Any, _field: str | None) -> None:
+        if not self._drawing:
+            object.__setattr__(self, "_drawing", True)
+            # Flet draws only in the window's own context, and `run_task` changes the caller's.
+            copy_context().run(self.page.run_task, self._draw)
+
+    async def _draw(self) -> None:
+        object.__setattr__(self, "_drawing", False)
+        self.beats += 1
 
     @property
     def ui(self) -> Ui:

@@ -186,6 +186,10 @@ def _keyboard(field: FormField) -> ft.KeyboardType:
     return ft.KeyboardType.PHONE if field.name.endswith("phone") else ft.KeyboardType.TEXT
 
 
+def _frame(colour: str, width: int) -> ft.OutlineInputBorder:
+    return ft.OutlineInputBorder(side=ft.BorderSide(width, colour), border_radius=ft.BorderRadius.all(RADIUS))
+
+
 def entry(
     ui: Ui,
     name: str,
@@ -213,9 +217,10 @@ def entry(
         color=ui.look.ink,
         filled=True,
         fill_color=ui.look.surface,
-        border_color=ui.look.ink_2,
-        focused_border_color=ui.look.primary,
-        border_radius=RADIUS,
+        border={
+            ft.ControlState.DEFAULT: _frame(ui.look.ink_2, 1),
+            ft.ControlState.FOCUSED: _frame(ui.look.primary, 2),
+        },
         content_padding=ft.Padding.symmetric(horizontal=16, vertical=18),
         keyboard_type=ft.KeyboardType.MULTILINE if long else keyboard,
         multiline=long,

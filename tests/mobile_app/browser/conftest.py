@@ -1,0 +1,156 @@
+"""The app as a process of its own, driven in Chromium at a phone's size over a phone's folder that was filled before."""
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright
+
+from tests.mobile_app import phones
+from tests.mobile_app.browser import town
+
+REPOSITORY = Path(__file__).parents[3]
+PICTURES = REPOSITORY / "test-results"
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+# The first frame under software drawing, on a machine that does other things as well.
+FIRST_FRAME_MS = 60_000
+
+
+class Screen:
+    """One open app: found by what a person reads or by the hooks that screen readers' tools use."""
+
+    def __init__(self, page: Page, folder: Path) -> None:
+        self.page = page
+        self.folder = folder
+
+    def hook(self, identifier: str) -> Locator:
+        return self.page.locator(f"[flt-semantics-identifier='{identifier}']").last
+
+    async def tap(self, identifier: str) -> None:
+        await self.hook(identifier).wait_for(state="attached", timeout=15_000)
+        inner = self.hook(identifier).locator("[role=button]")
+        await (inner.first if await inner.count() else self.hook(identifier)).click(timeout=15_000)
+
+    async def sees(self, words: str) -> None:
+        await self.page.locator("flt-semantics-host").get_by_text(words).last.wait_for(state="attached", timeout=15_000)
+
+    async def type(self, field: str, words: str) -> None:
+        box = self.hook(f"field-{field}").locator("input, textarea").first
+        await box.click(timeout=15_000)
+        # Flutter hears the input only once its own editing session is open.
+        await self.page.wait_for_function("e => document.activeElement === e", arg=await box.element_handle())
+        await self.page.wait_for_timeout(200)
+        await box.fill(words)
+
+    async def give_picture(self, identifier: str, picture: bytes, name: str = "photo.jpg") -> None:
+        async with self.page.expect_file_chooser() as chooser:
+            await self.tap(identifier)
+        await (await chooser.value).set_files({"name": name, "mimeType": "image/jpeg", "buffer": picture})
+
+    async def picture(self, name: str) -> None:
+        """Kept to be looked at."""
+        PICTURES.mkdir(exist_ok=True)
+        await self.page.wait_for_timeout(400)  # a ripple or a page's slide ends
+        await self.page.screenshot(path=PICTURES / f"phone-{name}.png")
+
+    async def sign_in(self) -> None:
+        await self.type("password", phones.PASSWORD)
+        await self.tap("sign-in")
+        await self.hook("tab-today").wait_for(state="attached", timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture(scope="session")
+async def app_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Path]]:
+    """Address and the folder that holds the phones."""
+    folder = tmp_path_factory.mktemp("phones")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "QIXUN_PHONE_DIR": str(folder),
+        "QIXUN_SERVER_URL": phones.NOWHERE,
+        "FLET_FORCE_WEB_SERVER": "true",
+        "FLET_WEB_NO_CDN": "true",
+        "FLET_WEB_RENDERER": "canvaskit",
+        "FLET_SERVER_IP": "127.0.0.1",
+        "FLET_SERVER_PORT": str(port),
+    }
+    log = (folder / "app.log").open("wb")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mobile_app.main", cwd=REPOSITORY, env=environment, stdout=log, stderr=log
+    )
+    for _ in range(300):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            break
+        except OSError:
+            await asyncio.sleep(0.1)
+    yield f"http://127.0.0.1:{port}", folder
+    process.terminate()
+    await process.wait()
+    log.close()
+
+
+OpenApp = Callable[..., Awaitable[Screen]]
+
+
+@pytest.fixture
+async def open_app(browser: Browser, app_server: tuple[str, Path]) -> AsyncIterator[OpenApp]:
+    """Opens the app of a phone that is new to it: filled by an earlier sync, nobody signed in."""
+    contexts = []
+
+    async def open_it(*, tasks: bool = True, preferences: bytes = b"") -> Screen:
+        url, parent = app_server
+        key = secrets.token_hex(16)
+        await town.lay_out(parent / key, tasks=tasks)
+        if preferences:
+            (parent / key / "preferences.json").write_bytes(preferences)
+        context = await browser.new_context(
+            viewport={"width": 390, "height": 844},
+            locale="zh-CN",
+            has_touch=True,
+            is_mobile=True,
+            device_scale_factor=2,
+        )
+        contexts.append(context)
+        # Nothing may leave the machine.
+        await context.route(re.compile(r"^(?!http://127\.0\.0\.1|data:|blob:)"), lambda route: route.abort())
+        await context.add_init_script(f"localStorage.setItem('flutter.qixun.phone', JSON.stringify('{key}'))")
+        page = await context.new_page()
+        await page.goto(url)
+        placeholder = page.locator("flt-semantics-placeholder")
+        await placeholder.wait_for(state="attached", timeout=FIRST_FRAME_MS)
+        await page.wait_for_function("() => !document.getElementById('loading')", timeout=FIRST_FRAME_MS)
+        # It lies outside of the screen: a click by the mouse would miss it.
+        await placeholder.evaluate("element => element.click()")
+        await page.locator("flt-semantics-host flt-semantics").first.wait_for(state="attached", timeout=FIRST_FRAME_MS)
+        return Screen(page, parent / key)
+
+    yield open_it
+    for context in contexts:
+        await context.close()
