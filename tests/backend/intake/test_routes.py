@@ -1,6 +1,5 @@
 """待核实 and 问题单 over HTTP: who may look, and what the office can do."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.models import StaffUnit
-from backend.app import ROUTERS, create_app
 from backend.audit import AuditEntry
-from backend.db import Database
 from backend.intake import service
 from backend.intake.models import Fact, OutboxDocument, QuarantinedDocument
-from backend.intake.routes import router
 from backend.intake.rules import Arrived
 from backend.intake.running import setup_of
 from backend.intake.taking import take_batch
@@ -27,14 +23,6 @@ from sync.documents.envelope import Record, encode_body
 from sync.documents.receipts import ReceiptEntry
 from tests.factories import records
 from tests.factories.accounts import Company, bearer, make_company, make_device, make_staff
-
-
-@pytest.fixture
-async def client(settings: Settings, database: Database) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    handlers = [] if router in ROUTERS else [router]
-    app = create_app(settings, database=database, route_handlers=handlers)
-    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
-        yield client
 
 
 class Office(msgspec.Struct):

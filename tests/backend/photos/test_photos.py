@@ -1,6 +1,5 @@
 """The photo archive: who may look at which picture, and what counts as one."""
 
-from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
@@ -9,25 +8,14 @@ from litestar.testing import AsyncTestClient
 from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.app import ROUTERS, create_app
-from backend.db import Database
 from backend.errors import MissingError
 from backend.photos.models import Photo
-from backend.photos.routes import router
 from backend.photos.rules import check_picture
 from backend.photos.service import PhotoStore, open_photo
 from backend.scope import Caller, Grant
 from backend.settings import Settings
 from tests.factories import records
 from tests.factories.accounts import Company, bearer, make_company, make_staff
-
-
-@pytest.fixture
-async def client(settings: Settings, database: Database) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    handlers = [] if router in ROUTERS else [router]
-    app = create_app(settings, database=database, route_handlers=handlers)
-    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
-        yield client
 
 
 async def make_photo(
