@@ -6,7 +6,7 @@ from litestar import Response, Router
 from litestar.static_files import create_static_files_router
 
 from web_console import basemap, errors, live
-from web_console.pages import findings, overview, sign_in, todo
+from web_console.pages import findings, hazards, overview, sign_in, todo
 from web_console.rendering import STATIC
 from web_console.visiting import known
 
@@ -32,6 +32,7 @@ pages = Router(
         *overview.handlers,
         *findings.handlers,
         *todo.handlers,
+        *hazards.handlers,
     ],
 )
 router = Router(

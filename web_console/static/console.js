@@ -44,7 +44,7 @@
   if (dialog) {
     document.body.addEventListener("htmx:afterSwap", (event) => {
       if (event.detail.target === dialog && !dialog.open) dialog.showModal();
-      if (event.detail.target === dialog) one("[autofocus],select,input:not([type=hidden]),textarea", dialog)?.focus();
+      if (event.detail.target === dialog) one("[autofocus]", dialog)?.focus();
     });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     dialog.addEventListener("close", () => dialog.replaceChildren());
