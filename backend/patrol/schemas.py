@@ -110,6 +110,18 @@ class TaskOut(msgspec.Struct, frozen=True, kw_only=True):
     patrol_ids: tuple[str, ...]
 
 
+class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A day on which a plan falls due and has no task yet; `turns` are how often."""
+
+    plan_id: str
+    title: str
+    area_name: str
+    staff_id: str
+    staff_name: str
+    day: date
+    turns: int
+
+
 class Reassign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     staff_id: Name
     reason: Word = ""

@@ -1,7 +1,7 @@
 """What the rest asks of patrols; split by use case: plans, tasks, and the walks themselves."""
 
 from backend.patrol.service.counting import UNCOUNTED_CHANNEL, count_due
-from backend.patrol.service.plans import find_plan, list_plans, preview_plan, save_plan, stop_plan
+from backend.patrol.service.plans import find_plan, list_planned_days, list_plans, preview_plan, save_plan, stop_plan
 from backend.patrol.service.tasks import (
     find_task,
     generate_tasks,
@@ -31,6 +31,7 @@ __all__ = [
     "find_task",
     "generate_tasks",
     "list_patrols",
+    "list_planned_days",
     "list_plans",
     "list_shift_checks",
     "list_tasks",

@@ -14,8 +14,8 @@ from backend.db import new_key
 from backend.errors import MissingError, UnusableError
 from backend.network import service as network
 from backend.patrol.models import PatrolPlan, PlanCheckPoint
-from backend.patrol.rules import Recurrence
-from backend.patrol.schemas import CheckPointOut, PlanIn, PlanOut, Preview
+from backend.patrol.rules import Recurrence, turns_on
+from backend.patrol.schemas import CheckPointOut, PlanIn, PlannedDay, PlanOut, Preview
 from backend.patrol.service.tasks import generate_tasks
 from backend.reference import service as reference
 from backend.scope import Caller, scoped
@@ -129,6 +129,28 @@ async def list_plans(
     if area_id:
         query = query.where(PatrolPlan.area_id == area_id)
     return await _plans_out(session, (await session.scalars(query)).all())
+
+
+async def list_planned_days(
+    session: AsyncSession, caller: Caller, day_from: date, day_to: date, *, area_id: str = ""
+) -> list[PlannedDay]:
+    """What the plans ask for beyond the tasks that are out already: the days after today."""
+    first = max(day_from, datetime.now(BEIJING).date() + timedelta(days=1))
+    days = [first + timedelta(days=number) for number in range((day_to - first).days + 1)]
+    return [
+        PlannedDay(
+            plan_id=plan.id,
+            title=plan.name,
+            area_name=plan.area_name,
+            staff_id=plan.staff_id,
+            staff_name=plan.staff_name,
+            day=day,
+            turns=len(turns),
+        )
+        for plan in await list_plans(session, caller, area_id=area_id)
+        for day in days
+        if (turns := turns_on(plan.recurrence, plan.starts_on, plan.ends_on, day))
+    ]
 
 
 async def find_plan(session: AsyncSession, caller: Caller, plan_id: str) -> PlanOut:
