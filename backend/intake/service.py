@@ -108,6 +108,13 @@ async def _want(session: AsyncSession, database: str, bodies: Mapping[str, bytes
     await session.execute(wanted, rows)
 
 
+async def rewrite(session: AsyncSession, database: DatabaseName, doc_ids: Sequence[str]) -> None:
+    """Has these documents compared with the hub's again: somebody edited or deleted them there."""
+    these = (OutboxDocument.database == str(database), OutboxDocument.doc_id.in_(doc_ids))
+    await session.execute(update(OutboxDocument).where(*these).values(sent_version=0, due_at=func.now()))
+    await wake_outbox(session)
+
+
 async def wake_outbox(session: AsyncSession) -> None:
     """Wakes the worker when the transaction commits; not at all if it does not."""
     await session.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
-from backend.intake import clocks, quarantined, receipts
+from backend.intake import clocks, quarantined, receipts, service
 from backend.intake.models import Fact, FactPhoto, FactReference, IntakeEntry
 from backend.intake.owners import find_owner
 from backend.intake.receipts import Answer
@@ -22,7 +22,7 @@ from backend.intake.rules import PHOTO_TAG, Arrived, Ours, Owner, Refused, judge
 from backend.photos.service import PhotoStore, check_picture
 from backend.taken import Take, Taken, Waiting
 from sync.databases import DatabaseName, parse_database
-from sync.documents import FieldRecord, decode_record
+from sync.documents import BACKEND_TYPES, FieldRecord, decode_record
 from sync.documents.envelope import tag_of
 from sync.signatures import verify
 
@@ -347,6 +347,9 @@ async def _write_down(session: AsyncSession, batch: _Batch) -> None:
         )
     if rows:
         await session.execute(insert(IntakeEntry).on_conflict_do_nothing(), rows)
+    spoilt = [one.id for one, _ in batch.refused if tag_of(one.id) in BACKEND_TYPES]
+    if spoilt:
+        await service.rewrite(session, batch.database, spoilt)
 
 
 def _entry(batch: _Batch, arrived: Arrived, outcome: str) -> dict[str, Any]:

@@ -122,9 +122,19 @@ class TestPost:
         await world.carry()
         rev, _ = read(world, li.user, "task.patrol:t1")
         world.hub.put(li.user, "task.patrol:t1", _rev=rev, type="task.patrol", title="forged")
-        await post(world, task(li, title="巡线二"), staff_id=li.staff_id)
+        await world.feed.read(li.user)
         await world.carry()
-        assert read(world, li.user, "task.patrol:t1")[1].title == "巡线二"
+        assert [held.code for held in await world.quarantine(li)] == ["forged"]
+        assert read(world, li.user, "task.patrol:t1")[1].title == "巡线"
+
+    async def test_what_a_phone_deleted_is_there_again(self, world, li):
+        await post(world, task(li), staff_id=li.staff_id)
+        await world.carry()
+        rev, _ = read(world, li.user, "task.patrol:t1")
+        world.hub.ask("DELETE", f"{li.user}/task.patrol:t1?rev={rev}")
+        await world.feed.read(li.user)
+        await world.carry()
+        assert read(world, li.user, "task.patrol:t1")[1].title == "巡线"
 
     async def test_a_refused_document_is_tried_again_later_and_holds_up_nobody(self, world, li):
         too_large = tuple(f"{n:0100d}" for n in range(4000))  # more than the test hub takes
