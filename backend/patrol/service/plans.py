@@ -1,7 +1,7 @@
 """Plans: which pipes are walked, when, by whom, and the check points on the way."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
