@@ -137,7 +137,7 @@ class Shift:
                     "due_at": (now + timedelta(hours=6)).isoformat(),
                 },
             )
-            self.story.orders[word] = order["id"]
+            self.story.orders[word] = order["order"]["id"]
         self._say("调度派单：两瓶 YSP35.5 送林场小区3号楼", "Two cylinders are ordered for 林场小区3号楼")
 
     async def _staff(self, number: str) -> str:
