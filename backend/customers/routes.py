@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.customers import service
@@ -43,7 +44,7 @@ async def list_customers(
     category: str = "",
     organisation_id: str = "",
     complete: bool | None = None,
-    state: str = "active",
+    shown: Annotated[str, QueryParameter(name="state")] = "active",
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Page[CustomerLine]:
@@ -54,7 +55,7 @@ async def list_customers(
         category=category,
         organisation_id=organisation_id,
         complete=complete,
-        state=state,
+        state=shown,
         limit=limit,
         offset=offset,
     )

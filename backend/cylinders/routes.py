@@ -1,6 +1,9 @@
 """Cylinders over HTTP."""
 
+from typing import Annotated
+
 from litestar import Response, Router, get, post, put
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders import service
@@ -36,7 +39,7 @@ async def list_cylinders(
     search: str = "",
     organisation_id: str = "",
     specification: str = "",
-    cylinder_state: State | None = None,
+    shown: Annotated[State | None, QueryParameter(name="state")] = None,
     holder_kind: str = "",
     holder_id: str = "",
     limit: Limit = 100,
@@ -48,7 +51,7 @@ async def list_cylinders(
         search=search,
         organisation_id=organisation_id,
         specification=specification,
-        state=cylinder_state,
+        state=shown,
         holder_kind=holder_kind,
         holder_id=holder_id,
         limit=limit,
@@ -58,9 +61,13 @@ async def list_cylinders(
 
 @get("/export.csv", guards=_VIEW)
 async def export_cylinders(
-    session: AsyncSession, caller: Caller, *, search: str = "", cylinder_state: State | None = None
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    search: str = "",
+    shown: Annotated[State | None, QueryParameter(name="state")] = None,
 ) -> Response[bytes]:
-    page = await service.list_cylinders(session, caller, search=search, state=cylinder_state, limit=EXPORT_MOST)
+    page = await service.list_cylinders(session, caller, search=search, state=shown, limit=EXPORT_MOST)
     return csv_response("cylinders", _HEADS, page.items)
 
 

@@ -1,8 +1,10 @@
 """Orders and deliveries over HTTP."""
 
 from datetime import datetime
+from typing import Annotated
 
 from litestar import Response, Router, get, post
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.deliveries import service
@@ -48,7 +50,7 @@ async def list_orders(
     staff_id: str = "",
     customer_id: str = "",
     station_id: str = "",
-    order_state: OrderState | None = None,
+    shown: Annotated[OrderState | None, QueryParameter(name="state")] = None,
     search: str = "",
     limit: Limit = 100,
     offset: Offset = 0,
@@ -61,7 +63,7 @@ async def list_orders(
         staff_id=staff_id,
         customer_id=customer_id,
         station_id=station_id,
-        state=order_state,
+        state=shown,
         search=search,
         limit=limit,
         offset=offset,
@@ -75,9 +77,9 @@ async def export_orders(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
-    order_state: OrderState | None = None,
+    shown: Annotated[OrderState | None, QueryParameter(name="state")] = None,
 ) -> Response[bytes]:
-    page = await service.list_orders(session, caller, since=since, until=until, state=order_state, limit=EXPORT_MOST)
+    page = await service.list_orders(session, caller, since=since, until=until, state=shown, limit=EXPORT_MOST)
     return csv_response("orders", _HEADS, page.items)
 
 

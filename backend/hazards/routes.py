@@ -1,8 +1,10 @@
 """Hazards, suspected leaks and third-party works over HTTP."""
 
 from datetime import datetime
+from typing import Annotated
 
 from litestar import Response, Router, get, post
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.hazards import service
@@ -176,12 +178,12 @@ async def list_leaks(
     session: AsyncSession,
     caller: Caller,
     *,
-    state: str = "open",
+    shown: Annotated[str, QueryParameter(name="state")] = "open",
     since: datetime | None = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Page[LeakOut]:
-    return await service.list_leaks(session, caller, state=state, since=since, limit=limit, offset=offset)
+    return await service.list_leaks(session, caller, state=shown, since=since, limit=limit, offset=offset)
 
 
 @get("/leaks/{leak_id:str}", guards=_VIEW)
@@ -204,14 +206,14 @@ async def list_works(
     session: AsyncSession,
     caller: Caller,
     *,
-    state: str = "open",
+    shown: Annotated[str, QueryParameter(name="state")] = "open",
     since: datetime | None = None,
     search: str = "",
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Page[WorksOut]:
     return await service.list_works(
-        session, caller, state=state, since=since, search=search, limit=limit, offset=offset
+        session, caller, state=shown, since=since, search=search, limit=limit, offset=offset
     )
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Annotated
 
 from litestar import Response, Router, get, post
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
@@ -54,9 +56,13 @@ async def preview_plan(session: AsyncSession, caller: Caller, area_id: str, pres
 
 @get("/plans", guards=_VIEW)
 async def list_plans(
-    session: AsyncSession, caller: Caller, *, state: str = "active", area_id: str = ""
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    plan_state: Annotated[str, QueryParameter(name="state")] = "active",
+    area_id: str = "",
 ) -> list[PlanOut]:
-    return await service.list_plans(session, caller, state=state, area_id=area_id)
+    return await service.list_plans(session, caller, state=plan_state, area_id=area_id)
 
 
 @post("/plans", guards=_PLAN)
@@ -83,7 +89,7 @@ async def list_tasks(
     day_to: date | None = None,
     staff_id: str = "",
     area_id: str = "",
-    state: TaskState | None = None,
+    task_state: Annotated[TaskState | None, QueryParameter(name="state")] = None,
     search: str = "",
     limit: Limit = 100,
     offset: Offset = 0,
@@ -95,7 +101,7 @@ async def list_tasks(
         day_to=day_to,
         staff_id=staff_id,
         area_id=area_id,
-        state=state,
+        state=task_state,
         search=search,
         limit=limit,
         offset=offset,
@@ -109,9 +115,11 @@ async def export_tasks(
     *,
     day_from: date | None = None,
     day_to: date | None = None,
-    state: TaskState | None = None,
+    task_state: Annotated[TaskState | None, QueryParameter(name="state")] = None,
 ) -> Response[bytes]:
-    page = await service.list_tasks(session, caller, day_from=day_from, day_to=day_to, state=state, limit=EXPORT_MOST)
+    page = await service.list_tasks(
+        session, caller, day_from=day_from, day_to=day_to, state=task_state, limit=EXPORT_MOST
+    )
     return csv_response("patrol-tasks", _HEADS, page.items)
 
 
