@@ -1,5 +1,6 @@
 """One private PostGIS cluster for the run, one schema, and each test in a transaction that is rolled back."""
 
+import asyncio
 import os
 import tempfile
 import uuid
@@ -17,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 
 from backend.app import create_app
 from backend.cluster import Cluster
-from backend.db import Database, import_models
-from backend.jobs import queue_schema
+from backend.db import Database
+from backend.migrations.run import upgrade
 from backend.settings import Settings
 
 # A test cluster forgets everything in a power cut, and is quick for it.
@@ -39,20 +40,11 @@ def _drop(cluster: Cluster, name: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-async def _create_schema(settings: Settings) -> None:
-    database = Database(settings)
-    async with database.engine.begin() as connection:
-        await connection.run_sync(import_models().create_all)
-        raw = await connection.get_raw_connection()
-        await raw.driver_connection.execute(queue_schema().encode())
-    await database.close()
-
-
 @pytest.fixture(scope="session")
 async def template(cluster: Cluster) -> AsyncIterator[str]:
     """The name of a database with PostGIS and every table, to be copied."""
     name = f"template_{uuid.uuid4().hex[:12]}"
-    await _create_schema(Settings(database_url=cluster.create_database(name)))
+    await asyncio.to_thread(upgrade, cluster.create_database(name))
     yield name
     _drop(cluster, name)
 
