@@ -6,7 +6,7 @@ from litestar import Response, Router
 from litestar.static_files import create_static_files_router
 
 from web_console import basemap, errors, live
-from web_console.pages import findings, hazards, overview, sign_in, todo
+from web_console.pages import findings, hazards, overview, plans, sign_in, tasks, todo
 from web_console.rendering import STATIC
 from web_console.visiting import known
 
@@ -33,6 +33,8 @@ pages = Router(
         *findings.handlers,
         *todo.handlers,
         *hazards.handlers,
+        *tasks.handlers,
+        *plans.handlers,
     ],
 )
 router = Router(
