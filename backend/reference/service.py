@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
@@ -56,7 +56,7 @@ async def list_lists(session: AsyncSession, company_id: str) -> list[ListOut]:
     rows = await session.scalars(
         select(ChoiceListVersion)
         .where(ChoiceListVersion.organisation_id == company_id)
-        .distinct(ChoiceListVersion.name)
+        .ext(distinct_on(ChoiceListVersion.name))
         .order_by(ChoiceListVersion.name, ChoiceListVersion.version.desc())
     )
     own = {row.name: ListOut(row.name, row.version, _entries(row.entries), row.changed_at) for row in rows}

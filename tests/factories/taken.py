@@ -20,7 +20,7 @@ MORNING = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
 HERE = Position(lon=LON, lat=LAT, accuracy_m=4.0, source="gnss")
 
 
-def record(kind: type[R], staff: Staff, **fields: Any) -> R:
+def record(kind: type[R], staff: Staff, /, **fields: Any) -> R:
     given = {"staff_id": staff.id, "unit_id": staff.organisation_id, **fields}
     return kind(**envelope(str(kind.__struct_config__.tag), **given))
 
