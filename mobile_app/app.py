@@ -48,10 +48,10 @@ def Shell() -> ft.View:  # noqa: N802 - Flet names components like classes
     def select(key: str) -> None:
         app.tab = key
 
-    parts: list[ft.Control] = [
-        ft.Container(TABS[app.tab](window), expand=True),
-        bars.tabs(ui, _entries(ui), app.tab, select, window.call_emergency),
-    ]
+    parts: list[ft.Control] = [ft.Container(TABS[app.tab](window), expand=True)]
+    verdict_shown = app.tab == "scan" and window.desk.scanning.shown is not None
+    if not verdict_shown:
+        parts.append(bars.tabs(ui, _entries(ui), app.tab, select, window.call_emergency))
     return screen(
         window,
         ft.Column(parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),

@@ -15,7 +15,7 @@ import flet as ft
 from mobile_app.app import App
 from mobile_app.desk import Desk
 from mobile_app.state import AppState
-from mobile_app.theme import FONT, flet_theme
+from mobile_app.theme import FONT, dress
 
 ASSETS = Path(__file__).parent / "assets"
 # Which phone a browser is: as hard to guess as a password, for whoever holds it sees that phone's screens.
@@ -39,8 +39,7 @@ def before_main(page: ft.Page) -> None:
 
 async def main(page: ft.Page) -> None:
     desk = await desk_in(await _folder(page))
-    ui = desk.app.ui
-    page.theme = flet_theme(ui.look)
+    dress(page, desk.app.ui.look)
     page.render_views(App, desk)
 
 

@@ -227,7 +227,7 @@ class AppState:
         return None
 
     def say_number(self, number: str) -> None:
-        """This device cannot dial."""
+        """To be called by hand, where the dialler did not open."""
         self.problem = Problem(
             f"请拨打 {number}",
             f"Call {number}",

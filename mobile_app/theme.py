@@ -134,6 +134,12 @@ def pipe_colour(look: Look, pressure_level: str) -> str:
     return colours.get(pressure_level, look.pipe_high)
 
 
+def dress(page: ft.Page, look: Look) -> None:
+    """The whole window, Flutter's own controls too."""
+    page.theme = page.dark_theme = flet_theme(look)
+    page.theme_mode = ft.ThemeMode.DARK if look.dark else ft.ThemeMode.LIGHT
+
+
 def flet_theme(look: Look) -> ft.Theme:
     """What Flutter's own controls (fields, pickers, dialogs) are drawn with."""
     return ft.Theme(

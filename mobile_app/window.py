@@ -87,12 +87,10 @@ class Window:
         return handler
 
     async def call(self, number: str) -> None:
-        """Hands the number to the dialler; where there is none the number is shown to be called."""
-        url = f"tel:{number}"
-        if await ft.UrlLauncher().can_launch_url(url):
-            await ft.UrlLauncher().launch_url(url)
-        else:
+        """Hands the number to the dialler; a browser cannot tell whether it has one, so the number is shown too."""
+        if self.page.web:
             self.desk.app.say_number(number)
+        await ft.UrlLauncher().launch_url(f"tel:{number}")
 
     async def call_emergency(self, *_: Any) -> None:
         await self.call(self.desk.app.emergency_phone)

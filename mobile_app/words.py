@@ -77,7 +77,7 @@ OPTION_TITLES: dict[str, tuple[str, str]] = {
 }
 
 PRESSURE_TITLES: dict[str, str] = {
-    "低压": "Low pressure",
+    "低压": "Low",
     "中压B": "Medium B",
     "中压A": "Medium A",
     "次高压B": "Sub-high B",

@@ -5,7 +5,7 @@ from typing import Any
 import flet as ft
 
 from mobile_app.account.screens import me_screen, settings_screen, sign_in_screen
-from mobile_app.theme import flet_theme
+from mobile_app.theme import dress
 from mobile_app.window import Window
 
 
@@ -66,5 +66,5 @@ def settings_route(window: Window) -> ft.Control:
 
 async def _prefer(window: Window, name: str, value: str) -> None:
     await window.desk.app.prefer(**{name: value})
-    window.page.theme = flet_theme(window.ui.look)
+    dress(window.page, window.ui.look)
     window.page.update()

@@ -154,7 +154,7 @@ def _typed(ui: Ui, field: FormField, title: str, value: Any, on_change: OnChange
         field.name,
         title,
         shown,
-        lambda typed: on_change(field.name, parsed(field, typed)),
+        lambda typed: on_change(field.name, typed),
         unit=field.unit,
         hint=help_words,
         keyboard=_keyboard(field),
@@ -163,19 +163,39 @@ def _typed(ui: Ui, field: FormField, title: str, value: Any, on_change: OnChange
     )
 
 
-def parsed(field: FormField, typed: str) -> Any:
-    """What was typed, as the field wants it; what cannot be read stays a text, so that saving names the field."""
-    typed = typed.strip()
+def read_values(fields: Sequence[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was put in, each as its field wants it; what is empty is left out.
+
+    What cannot be read stays as typed, so that saving refuses it and names the field.
+    """
+    by_name = {field.name: field for field in fields}
+    read = {name: _read(by_name[name], value) for name, value in values.items() if name in by_name}
+    return {name: value for name, value in read.items() if value not in (None, "")}
+
+
+def _read(field: FormField, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    typed = value.strip()
     try:
         if field.kind == "number":
-            return float(typed) if typed else None
+            number = number_in(typed)
+            return typed if number is None else number
         if field.kind == "integer":
             return int(typed) if typed else None
         if field.kind == "date":
             return date.fromisoformat(typed) if typed else None
     except ValueError:
-        return typed
+        pass
     return typed
+
+
+def number_in(typed: str) -> float | None:
+    """A number as people type it, a comma for the point too; None when it is none."""
+    try:
+        return float(typed.strip().replace("，", ".").replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _keyboard(field: FormField) -> ft.KeyboardType:

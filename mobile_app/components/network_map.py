@@ -1,5 +1,6 @@
 """The network on the phone: what is walked green, what is not red with white dashes, told apart without colour too."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,6 +18,10 @@ PointState = Literal["ahead", "next", "visited", "unreachable", "abnormal"]
 MAP_POINT_FILL, MAP_NEXT_FILL = "#085D3A", "#0B4F8A"
 MARK_EDGE = "#101828"
 ME = "#1570EF"
+# Room for the work on a small phone's screen and in the little map, in logical pixels; a map's tile is 256 wide.
+MAP_ROOM, LITTLE_MAP, TILE = (300, 280), (88, 88), 256
+# A work of one point has no extent to fit.
+SMALLEST_DEGREES = 0.0006
 
 
 class PointMark(msgspec.Struct, frozen=True):
@@ -87,13 +92,14 @@ def _camera(drawing: Drawing, *, on_here: bool, still: bool) -> dict[str, object
     if not points:
         return {"initial_center": fm.MapLatitudeLongitude(43.887, 125.312), "initial_zoom": 14.0}
     lons, lats = [p[0] for p in points], [p[1] for p in points]
-    # A work of one point has no extent to fit.
-    margin = 0.0003
-    bounds = fm.MapLatitudeLongitudeBounds(
-        fm.MapLatitudeLongitude(min(lats) - margin, min(lons) - margin),
-        fm.MapLatitudeLongitude(max(lats) + margin, max(lons) + margin),
-    )
-    return {"initial_camera_fit": fm.CameraFit(bounds=bounds, padding=10 if still else 36, max_zoom=18.0)}
+    centre = ((min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2)
+    width, height = LITTLE_MAP if still else MAP_ROOM
+    # The map's own fitting was seen to leave the ends of the work outside of the screen.
+    across = math.log2(width * 360 / (TILE * max(max(lons) - min(lons), SMALLEST_DEGREES)))
+    stretched = (max(lats) - min(lats)) / math.cos(math.radians(centre[1]))
+    along = math.log2(height * 360 / (TILE * max(stretched, SMALLEST_DEGREES)))
+    zoom = max(10.0, min(across, along, 18.0))
+    return {"initial_center": fm.MapLatitudeLongitude(centre[1], centre[0]), "initial_zoom": zoom}
 
 
 def _layers(ui: Ui, drawing: Drawing, on_point: Tap | None) -> list[fm.MapLayer]:

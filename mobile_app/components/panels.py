@@ -129,10 +129,12 @@ def listed(ui: Ui, lines: Sequence[ft.Control], *, as_card: bool = True) -> ft.C
     return card(ui, inside, padding=0) if as_card else ft.Container(inside, bgcolor=ui.look.surface)
 
 
-def empty(ui: Ui, glyph: ft.IconData, title: str, what_to_do: str, *, action: ft.Control | None = None) -> ft.Container:
+def empty(
+    ui: Ui, glyph: ft.IconData, title: str, what_to_do: str, *, action: ft.Control | None = None, good: bool = False
+) -> ft.Container:
     """An empty list says what to do."""
     parts: list[ft.Control] = [
-        icon(glyph, size=56, colour=ui.look.ink_2),
+        icon(glyph, size=88 if good else 56, colour=ui.look.ok if good else ui.look.ink_2),
         text(title, size=TITLE, bold=True, align=ft.TextAlign.CENTER),
         text(what_to_do, size=SECOND, colour=ui.look.ink_2, align=ft.TextAlign.CENTER),
     ]

@@ -9,11 +9,14 @@ import flet.canvas as cv
 from PIL import Image, ImageDraw
 
 from mobile_app.components import buttons
-from mobile_app.components.ui import Ui, icon, text
+from mobile_app.components.ui import Tap, Ui, icon, text
 from mobile_app.theme import RADIUS
 
-Stroke = tuple[tuple[float, float], ...]
+Point = tuple[float, float]
+Stroke = tuple[Point, ...]
 WIDTH, HEIGHT = 358, 200
+# Paper is white by night as well.
+PAPER, INK, PALE = "#FFFFFF", "#101828", "#344054"
 _SCALE = 3  # for a picture that can be printed
 
 
@@ -30,55 +33,60 @@ def picture_of(strokes: Sequence[Stroke]) -> bytes:
     return out.getvalue()
 
 
-def pad(ui: Ui, strokes: Sequence[Stroke], on_strokes: Callable[[tuple[Stroke, ...]], Any]) -> ft.Control:
-    """`on_strokes` hears the whole drawing after each move."""
+def pad(
+    ui: Ui,
+    strokes: Sequence[Stroke],
+    *,
+    on_begin: Callable[[Point], Any],
+    on_move: Callable[[Point], Any],
+    on_clear: Tap,
+) -> ft.Control:
+    """Every part keeps its place from the first touch on: a part that moves would end the stroke."""
 
     def begin(event: ft.DragStartEvent[ft.GestureDetector]) -> None:
-        on_strokes((*strokes, ((event.local_position.x, event.local_position.y),)))
+        on_begin((event.local_position.x, event.local_position.y))
 
     def move(event: ft.DragUpdateEvent[ft.GestureDetector]) -> None:
-        if strokes:
-            on_strokes((*strokes[:-1], (*strokes[-1], (event.local_position.x, event.local_position.y))))
+        on_move((event.local_position.x, event.local_position.y))
 
-    ink = ft.Paint(color="#101828", stroke_width=3, style=ft.PaintingStyle.STROKE, stroke_cap=ft.StrokeCap.ROUND)
-    shapes = [
+    ground = ft.Container(
+        width=WIDTH, height=HEIGHT, bgcolor=PAPER, border_radius=RADIUS, border=ft.Border.all(2, ui.look.ink_2)
+    )
+    fingers = ft.GestureDetector(
+        on_pan_start=begin, on_pan_update=move, drag_interval=16, content=ft.Container(width=WIDTH, height=HEIGHT)
+    )
+    clear = buttons.round_icon(
+        ui,
+        "clear-signature",
+        ft.Icons.DELETE_OUTLINE_ROUNDED,
+        on_clear,
+        ui.say("重签", "Again"),
+        size=56,
+        colour=INK,
+    )
+    layers: list[ft.Control] = [
+        ground,
+        _hint(ui, visible=not strokes),
+        cv.Canvas(_drawn(strokes), width=WIDTH, height=HEIGHT),
+        fingers,
+        ft.Container(clear, right=4, top=4, visible=bool(strokes)),
+    ]
+    return ft.Semantics(identifier="signature", content=ft.Stack(layers, width=WIDTH, height=HEIGHT))
+
+
+def _drawn(strokes: Sequence[Stroke]) -> list[cv.Shape]:
+    ink = ft.Paint(color=INK, stroke_width=3, style=ft.PaintingStyle.STROKE, stroke_cap=ft.StrokeCap.ROUND)
+    return [
         cv.Path([cv.Path.MoveTo(*stroke[0]), *(cv.Path.LineTo(x, y) for x, y in stroke[1:])], paint=ink)
         for stroke in strokes
         if len(stroke) > 1
     ]
-    canvas = cv.Canvas(
-        list(shapes),
-        width=WIDTH,
-        height=HEIGHT,
-        content=ft.GestureDetector(
-            on_pan_start=begin, on_pan_update=move, drag_interval=16, width=WIDTH, height=HEIGHT
-        ),
+
+
+def _hint(ui: Ui, *, visible: bool) -> ft.Container:
+    words = ft.Column(
+        [icon(ft.Icons.DRAW_ROUNDED, size=36, colour=PALE), text(ui.say("请客户在这里签名", "Sign here"), colour=PALE)],
+        alignment=ft.MainAxisAlignment.CENTER,
+        horizontal_alignment=ft.CrossAxisAlignment.CENTER,
     )
-    layers: list[ft.Control] = [
-        ft.Container(
-            width=WIDTH, height=HEIGHT, bgcolor="#FFFFFF", border_radius=RADIUS, border=ft.Border.all(2, ui.look.ink_2)
-        )
-    ]
-    if not strokes:
-        hint = ft.Column(
-            [
-                icon(ft.Icons.DRAW_ROUNDED, size=36, colour="#344054"),
-                text(ui.say("请客户在这里签名", "Sign here"), colour="#344054"),
-            ],
-            alignment=ft.MainAxisAlignment.CENTER,
-            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
-        )
-        layers.append(ft.Container(hint, width=WIDTH, height=HEIGHT, alignment=ft.Alignment.CENTER))
-    layers.append(canvas)
-    if strokes:
-        clear = buttons.round_icon(
-            ui,
-            "clear-signature",
-            ft.Icons.DELETE_OUTLINE_ROUNDED,
-            lambda _: on_strokes(()),
-            ui.say("重签", "Again"),
-            size=56,
-            colour="#101828",
-        )
-        layers.append(ft.Container(clear, right=4, top=4))
-    return ft.Semantics(identifier="signature", content=ft.Stack(layers, width=WIDTH, height=HEIGHT))
+    return ft.Container(words, width=WIDTH, height=HEIGHT, alignment=ft.Alignment.CENTER, visible=visible)

@@ -11,8 +11,13 @@ from mobile_app.syncing import SyncStatus
 Pill = tuple[ft.IconData, str, bool]
 
 
-def pill(ui: Ui, status: SyncStatus | None, unsent: int, refused: int, on_click: Tap) -> ft.Control:
+def pill(
+    ui: Ui, status: SyncStatus | None, unsent: int, refused: int, on_click: Tap, *, short: bool = False
+) -> ft.Control:
+    """`short` leaves the room to a long title; the icon still tells that the phone is offline."""
     glyph, words, danger = pill_words(ui, status, unsent, refused)
+    if short and unsent and not danger:
+        words = ui.say(f"{unsent} 条未传", f"{unsent} unsent")
     return bars.sync_pill(ui, glyph, words, on_click, danger=danger)
 
 

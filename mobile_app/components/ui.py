@@ -28,8 +28,11 @@ def use_ui() -> Ui:
 
 
 def hook(identifier: str, control: ft.Control, *, label: str | None = None) -> ft.Semantics:
-    """A stable name for a test or a screen reader's tool; it is not announced."""
-    return ft.Semantics(identifier=identifier, content=control, label=label)
+    """A stable name for a test or a screen reader's tool; it is not announced.
+
+    As key too: a field must not take over the text of the one that stood in its place a step before.
+    """
+    return ft.Semantics(identifier=identifier, key=identifier, content=control, label=label)
 
 
 def text(

@@ -84,15 +84,14 @@ def _leak_test(window: Window, run: DeliveryRun) -> Step:
 
 
 def _sign(window: Window, run: DeliveryRun) -> Step:
-    def drawn(strokes: tuple[signature.Stroke, ...]) -> None:
-        run.strokes = strokes
-
     async def sign(*_: Any) -> None:
         if run.signing.get("kind") == "written":
             await run.take_signature(signature.picture_of(run.strokes))
         await run.sign()
 
-    pad = signature.pad(window.ui, run.strokes, drawn)
+    pad = signature.pad(
+        window.ui, run.strokes, on_begin=run.begin_stroke, on_move=run.go_on_with_stroke, on_clear=run.clear_strokes
+    )
     body = screens.sign_step(window.ui, run, pad, on_photo=window.photographs(run.take_door_photo))
     has_ink = any(len(stroke) > 1 for stroke in run.strokes)
     return body, screens.sign_dock(window.ui, run, on_sign=sign, has_ink=has_ink)

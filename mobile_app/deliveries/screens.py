@@ -6,6 +6,7 @@ from typing import Any
 import flet as ft
 
 from mobile_app.components import bars, buttons, forms, panels, photos
+from mobile_app.components.forms import number_in
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
 from mobile_app.deliveries.state import DeliveryRun, FailedVisit
 from mobile_app.deliveries.work import STEP_TITLES
@@ -261,7 +262,7 @@ def exchange_step(ui: Ui, run: DeliveryRun, *, on_scan: Tap, on_scan_empty: Tap)
                 f"returned-{empty.scan.code}",
                 empty.scan.code,
                 glyph=ft.Icons.PROPANE_TANK_OUTLINED,
-                subtitle=empty.fault,
+                subtitle=_fault_words(ui, run, empty.fault),
             )
             for empty in run.returned
         ]
@@ -272,6 +273,11 @@ def exchange_step(ui: Ui, run: DeliveryRun, *, on_scan: Tap, on_scan_empty: Tap)
         )
     )
     return _scroll(body)
+
+
+def _fault_words(ui: Ui, run: DeliveryRun, fault: str) -> str:
+    found = next((e for e in run.lists.get("returned_cylinder_fault", ()) if e.code == fault), None)
+    return ui.say(found.zh, found.en) if found else fault
 
 
 def _short_words(ui: Ui, run: DeliveryRun) -> str:
@@ -317,13 +323,13 @@ def leak_step(ui: Ui, run: DeliveryRun, *, on_photo: Tap) -> ft.Control:
     ]
     if method == "instrument":
         reading = run.leak.get("reading_ppm")
-        shown = "" if reading is None else f"{reading}"
+        shown = reading or ""
         entry = forms.entry(
             ui,
             "reading-ppm",
             ui.say("检漏读数", "Reading"),
             shown,
-            lambda v: change("reading_ppm", _number(v)),
+            lambda v: change("reading_ppm", v),
             unit="ppm",
             keyboard=ft.KeyboardType.NUMBER,
         )
@@ -338,7 +344,7 @@ def leak_step(ui: Ui, run: DeliveryRun, *, on_photo: Tap) -> ft.Control:
                     ui,
                     "take-reading",
                     words,
-                    lambda _: change("reading_ppm", round(live.value_ppm, 1)),
+                    lambda _: change("reading_ppm", f"{live.value_ppm:.1f}"),
                     glyph=ft.Icons.AIR_ROUNDED,
                 )
             )
@@ -349,15 +355,10 @@ def leak_step(ui: Ui, run: DeliveryRun, *, on_photo: Tap) -> ft.Control:
     return _scroll(body)
 
 
-def _number(typed: str) -> float | None:
-    try:
-        return float(typed)
-    except ValueError:
-        return None
-
-
 def leak_dock(ui: Ui, run: DeliveryRun, *, on_tight: Tap, on_leaking: Tap) -> list[ft.Control]:
-    needs_reading = run.leak.get("method", "instrument") == "instrument" and run.leak.get("reading_ppm") is None
+    needs_reading = (
+        run.leak.get("method", "instrument") == "instrument" and number_in(run.leak.get("reading_ppm", "")) is None
+    )
     if needs_reading or run.leak_photo is None:
         words = (
             ui.say("还差读数", "The reading is missing")
@@ -461,8 +462,8 @@ def pay_step(ui: Ui, run: DeliveryRun) -> ft.Control:
             ui,
             "amount",
             ui.say("金额", "Amount"),
-            "" if yuan is None else f"{yuan}",
-            lambda v: change("yuan", _number(v)),
+            yuan or "",
+            lambda v: change("yuan", v),
             unit=ui.say("元", "CNY"),
             keyboard=ft.KeyboardType.NUMBER,
         )
@@ -497,6 +498,7 @@ def ended(ui: Ui, run: DeliveryRun) -> ft.Control:
             "没有网络也不会丢，有网自动上传。空瓶带回站。",
             "Safe without a network. Bring the empties back to the station.",
         ),
+        good=True,
     )
 
 

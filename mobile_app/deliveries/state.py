@@ -1,12 +1,12 @@
 """A delivery and a visit that failed, as their screens see them."""
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import flet as ft
 
-from mobile_app.components.signature import Stroke
+from mobile_app.components.forms import number_in, read_values
+from mobile_app.components.signature import Point, Stroke
 from mobile_app.deliveries.visits import fail_visit
 from mobile_app.deliveries.work import Delivery, Step
 from mobile_app.errors import NotReady
@@ -14,7 +14,8 @@ from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo, take_signature
 from mobile_app.scanning.state import Scanning
 from mobile_app.state import AppState
-from sync.documents.deliveries import DeliveryCheckItem, Payment, ReturnedCylinder
+from sync.documents.deliveries import DeliveryCheckItem, Payment, ReturnedCylinder, VisitFailed
+from sync.documents.forms import form_of
 from sync.documents.reference import ListEntry
 from sync.documents.tasks import DeliveryTask
 from sync.rules.customers import missing_fields
@@ -130,18 +131,27 @@ class DeliveryRun:
         self.leak_photo = await self._photo(picture, source) or self.leak_photo
 
     async def leak_test(self, *, passed: bool) -> bool:
-        reading = self.leak.get("reading_ppm")
         work = self.delivery.leak_test(
             method=self.leak.get("method", "instrument"),
             passed=passed,
             photo=self.leak_photo,
-            reading_ppm=reading if isinstance(reading, int | float) else None,
+            reading_ppm=number_in(self.leak.get("reading_ppm", "")),
         )
         tight = await self.app.attempt(work)
         self.leak_photo = None if tight is False else self.leak_photo
         return bool(tight)
 
     # 签收 and 完成
+
+    def begin_stroke(self, point: Point) -> None:
+        self.strokes = (*self.strokes, (point,))
+
+    def go_on_with_stroke(self, point: Point) -> None:
+        if self.strokes:
+            self.strokes = (*self.strokes[:-1], (*self.strokes[-1], point))
+
+    def clear_strokes(self, *_: Any) -> None:
+        self.strokes = ()
 
     async def take_signature(self, picture: bytes) -> None:
         self.signature = await self.app.attempt(take_signature(self.app.phone, picture)) or self.signature
@@ -162,9 +172,9 @@ class DeliveryRun:
         )
 
     async def complete(self) -> bool:
-        method, yuan = self.payment.get("method", ""), self.payment.get("yuan")
+        method, yuan = self.payment.get("method", ""), number_in(self.payment.get("yuan", ""))
         payment = None
-        if method and isinstance(yuan, int | float):
+        if method and yuan is not None:
             payment = Payment(method=method, amount_fen=round(yuan * 100))
         return await self.app.attempt(self.delivery.complete(payment)) is not None
 
@@ -198,10 +208,7 @@ class FailedVisit:
             self.pictures = (*self.pictures, taken)
 
     async def save(self) -> bool:
-        values = {k: v for k, v in self.values.items() if v not in (None, "")}
-        appointment = values.pop("next_appointment", None)
-        if isinstance(appointment, date):
-            values["next_appointment"] = appointment
+        values = read_values(form_of(VisitFailed), self.values)
         outcome: Any = self.outcome
         work = fail_visit(self.run.app.phone, self.run.task, outcome, photos=self.pictures, **values)
         return await self.run.app.attempt(work) is not None

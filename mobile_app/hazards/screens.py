@@ -13,8 +13,7 @@ TITLES = {"hazard": ("上报隐患", "Report a hazard"), "works": ("第三方施
 def finding_screen(
     ui: Ui, form: FindingForm, *, more: bool, on_more: Tap, on_photo: Tap, on_save: Tap, on_close: Tap
 ) -> ft.Control:
-    pictures = [taken.picture.data for taken in form.pictures]
-    count = ui.say(f"照片 {len(pictures)} 张", f"{len(pictures)} photos")
+    count = ui.say(f"照片 {len(form.pictures)} 张", f"{len(form.pictures)} photos")
     head = bars.head(ui, ui.say(*TITLES[form.kind]), on_back=on_close, close=True, trailing=secondary(ui, count))
     first = [f for f in form.fields if f.widget == "tiles" or f.name == "proposed_grade"]
     rest = [f for f in form.fields if f not in first]
@@ -26,11 +25,11 @@ def finding_screen(
     if more:
         body += [forms.field_control(ui, f, form.value(f), form.lists, form.change) for f in rest]
     else:
-        more_words = ui.say("地址、详情等（可不填）", "Address, detail and more (optional)")
+        more_words = ui.say("地址、详情等（可不填）", "More fields (optional)")
         body.append(buttons.outlined(ui, "more-fields", more_words, on_more, glyph=ft.Icons.EDIT_NOTE_ROUNDED))
     padding = ft.Padding.only(left=GUTTER, right=GUTTER, top=12, bottom=16)
     scroll = ft.ListView(
-        [photos.camera_first(ui, pictures, on_photo), ft.Container(column(body, spacing=12), padding=padding)],
+        [photos.camera_first(ui, form.pictures, on_photo), ft.Container(column(body, spacing=12), padding=padding)],
         expand=True,
     )
     return column([head, scroll, bars.dock(ui, [_save(ui, form, on_save)])], expand=True)
@@ -56,7 +55,7 @@ def _place(ui: Ui, form: FindingForm) -> ft.Control:
     words = ft.Column(
         [text(where, bold=True, lines=2), secondary(ui, pipe, lines=1)], spacing=0, tight=True, expand=True
     )
-    return ft.Container(row([icon(ft.Icons.PLACE_OUTLINED, size=30, colour=ui.look.primary), words]), height=60)
+    return ft.Container(row([icon(ft.Icons.PLACE_OUTLINED, size=30, colour=ui.look.primary), words]))
 
 
 def _no_lists(ui: Ui) -> str:
@@ -74,7 +73,7 @@ def saved_screen(ui: Ui, *, title: str, photos_count: int, offline: bool, on_don
     )
     pictures = ui.say(f"{photos_count} 张照片", f"{photos_count} photos")
     middle = panels.empty(
-        ui, ft.Icons.CHECK_CIRCLE_ROUNDED, ui.say("已存", "Saved") + f" · {title}", f"{pictures}\n{where}"
+        ui, ft.Icons.CHECK_CIRCLE_ROUNDED, ui.say("已存", "Saved") + f" · {title}", f"{pictures}\n{where}", good=True
     )
     done = buttons.primary(ui, "done", ui.say("好，继续", "Go on"), on_done, glyph=ft.Icons.ARROW_FORWARD_ROUNDED)
     another = buttons.quiet(ui, "another", ui.say("再报一条", "Report another"), on_another)

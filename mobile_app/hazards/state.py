@@ -6,6 +6,7 @@ from typing import Any, Literal
 import flet as ft
 import msgspec
 
+from mobile_app.components.forms import read_values
 from mobile_app.errors import NotReady
 from mobile_app.hazards.work import LeakProposal, report_hazard, report_leak, report_works
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
@@ -81,7 +82,7 @@ class FindingForm:
 
     async def save(self) -> bool:
         phone = self.app.phone
-        given = {name: value for name, value in self.values.items() if value not in (None, "")}
+        given = read_values(self.fields, self.values)
         if self.kind == "hazard":
             source = {"source": "patrol"} if self.task_id else {}
             work: Any = report_hazard(

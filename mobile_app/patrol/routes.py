@@ -32,14 +32,15 @@ def patrol_route(window: Window) -> ft.Control | None:
 
     return patrol_screen(
         ui,
-        title=f"{run.patrol.task.area_name} · {ui.words.levels(run.patrol.task.pressure_levels)}",
+        title=run.patrol.task.area_name,
+        levels=ui.words.levels(run.patrol.task.pressure_levels),
         live=run.live,
         drawing=run.drawing,
         map_key=f"map-{run.jumps}",
         on_here=run.on_here,
         legend=run.legend,
         next_point=run.next_point(),
-        pill=pill(window),
+        pill=pill(window, short=True),
         warning=run.warning,
         actions=patrol_actions(
             ui,

@@ -34,6 +34,7 @@ def patrol_screen(
     ui: Ui,
     *,
     title: str,
+    levels: str,
     live: Live,
     drawing: Drawing,
     map_key: str,
@@ -53,7 +54,7 @@ def patrol_screen(
     top = ft.Container(
         column(
             [
-                bars.head(ui, title, on_back=on_back, trailing=pill, size=20),
+                bars.head(ui, title, subtitle=levels, on_back=on_back, trailing=pill, size=20),
                 bars.strip(ui, _figures(ui, live)),
                 bars.share_bar(ui, live.percent / 100),
             ]
@@ -81,7 +82,7 @@ def patrol_screen(
 
 
 def _figures(ui: Ui, live: Live) -> list[tuple[str, str, str, bool]]:
-    gas = ui.say("甲烷", "Methane")
+    gas = ui.say("甲烷", "CH₄")
     if live.ppm is None:
         gas_label, ppm = f"{gas} · {ui.say('未连接', 'none')}", "—"
     else:
@@ -125,8 +126,8 @@ def _legend(ui: Ui, drawing: Drawing) -> ft.Control:
     snow = icon(ft.Icons.AC_UNIT_ROUNDED, size=20, colour=ui.look.warn_strong)
     entries = [
         entry(ft.Container(width=28, height=6, bgcolor=ui.look.walked), ui.say("已巡", "Walked")),
-        entry(dashes(), ui.say("未巡", "Not walked")),
-        entry(snow, ui.say("未到达", "Not reached")),
+        entry(dashes(), ui.say("未巡", "To walk")),
+        entry(snow, ui.say("未到达", "Missed")),
     ]
     for level in sorted({pipe.pressure_level for pipe in drawing.others}):
         bar = ft.Container(width=28, height=4, bgcolor=pipe_colour(ui.look, level))

@@ -12,9 +12,9 @@ from mobile_app.window import Window
 from sync.documents.tasks import PatrolTask
 
 
-def pill(window: Window) -> ft.Control:
+def pill(window: Window, *, short: bool = False) -> ft.Control:
     app = window.desk.app
-    return sync.pill(window.ui, app.status, app.unsent, app.counts.get("refused", 0), window.goes("/sync"))
+    return sync.pill(window.ui, app.status, app.unsent, app.counts.get("refused", 0), window.goes("/sync"), short=short)
 
 
 def today_tab(window: Window) -> ft.Control:
