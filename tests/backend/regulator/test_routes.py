@@ -1,0 +1,206 @@
+"""The regulator's client pulls patrols, deliveries and hazards."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import AsyncTestClient
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts import service as accounts
+from backend.audit import AuditEntry
+from backend.changes import service as changes
+from sync.documents.hazards import HazardReported
+from sync.documents.patrol import CheckPointVisited, PatrolFinished, PatrolStarted
+from tests.factories.accounts import Company, bearer, make_company
+from tests.factories.customers import IDENTITY
+from tests.factories.deliveries import checked, completed, make_cylinder, make_order, make_station
+from tests.factories.patrol import chunk, make_street
+from tests.factories.taken import HERE, record, take
+
+ALL = ("T2-08", "T2-11", "T2-14")
+
+
+class Regulator:
+    def __init__(self, client: AsyncTestClient[Any], headers: dict[str, str]) -> None:
+        self.client, self.headers = client, headers
+
+    async def read(self, dataset: str, **params: Any) -> Any:
+        url = f"/api/regulator/datasets/{dataset}"
+        answer = await self.client.get(url, headers=self.headers, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+async def regulator(
+    client: AsyncTestClient[Any], session: AsyncSession, company: Company, *, datasets: tuple[str, ...] = ALL
+) -> Regulator:
+    """A program of the province's office that signs in with its client credentials."""
+    made = await accounts.create_client(
+        session, None, name="县监管平台", organisation_id=company.province.id, datasets=datasets
+    )
+    answer = await client.post(
+        "/api/oauth/token",
+        data={"grant_type": "client_credentials"},
+        auth=(made.client_id, made.client_secret),
+    )
+    assert answer.status_code == 200, answer.text
+    return Regulator(client, {"Authorization": f"Bearer {answer.json()['access_token']}"})
+
+
+class TestAccess:
+    async def test_a_member_of_staff_may_not_read_as_a_regulator(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        street = await make_street(session)
+        answer = await client.get("/api/regulator/datasets/T2-14", headers=bearer(client, street.dispatcher))
+        assert (answer.status_code, answer.json()["code"]) == (403, "client.needed")
+
+    async def test_nobody_reads_without_a_token(self, client: AsyncTestClient[Any]) -> None:
+        assert (await client.get("/api/regulator/datasets/T2-14")).status_code == 401
+
+    async def test_a_data_set_that_was_not_granted_is_refused(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        reader = await regulator(client, session, await make_company(session), datasets=("T2-14",))
+        answer = await client.get("/api/regulator/datasets/T2-08", headers=reader.headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "dataset.not_granted")
+        listed = await client.get("/api/regulator/datasets", headers=reader.headers)
+        assert [each["id"] for each in listed.json()] == ["T2-14"]
+
+    async def test_another_province_sees_nothing(self, client: AsyncTestClient[Any], session: AsyncSession) -> None:
+        street = await make_street(session)
+        made = record(HazardReported, street.inspector, hazard_type="other")
+        await take(session, street.company, street.inspector, made)
+        reader = await regulator(client, session, await make_company(session))
+        assert (await reader.read("T2-14"))["items"] == []
+
+    @pytest.mark.parametrize("cursor", ["abc", "-1", "9" * 30, "１"])
+    async def test_a_cursor_that_is_not_ours_is_refused(
+        self, client: AsyncTestClient[Any], session: AsyncSession, cursor: str
+    ) -> None:
+        reader = await regulator(client, session, await make_company(session))
+        url = "/api/regulator/datasets/T2-14"
+        answer = await client.get(url, headers=reader.headers, params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (422, "cursor.unknown")
+
+
+class TestPatrols:
+    @pytest.mark.requirement("T2-08")
+    async def test_a_patrol_is_told_with_what_it_covered_and_which_points_it_reached(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        street = await make_street(session)
+        reader = await regulator(client, session, street.company)
+        started = record(PatrolStarted, street.inspector)
+        finish: dict[str, Any] = dict.fromkeys(("assigned_m", "covered_m", "visited", "check_points"), 0)
+        for each in (
+            started,
+            chunk(street, started.id),
+            record(
+                CheckPointVisited,
+                street.inspector,
+                patrol_id=started.id,
+                check_point_id="cp",
+                proof="nfc",
+                result="normal",
+            ),
+            record(PatrolFinished, street.inspector, patrol_id=started.id, chunks=1, **finish),
+        ):
+            await take(session, street.company, street.inspector, each)
+        (item,) = (await reader.read("T2-08"))["items"]
+        assert (item["id"], item["staff_name"], item["visited"]) == (started.id, street.inspector.name, 1)
+        assert [visit["proof"] for visit in item["visits"]] == ["nfc"]
+        assert item["started_at"]
+        assert item["finished_at"]
+
+
+class TestDeliveries:
+    @pytest.mark.requirement("T2-11")
+    async def test_a_delivery_is_told_by_cylinders_and_customer_code_without_personal_data(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session, code="KH-7")
+        reader = await regulator(client, session, station.company)
+        await make_cylinder(session, station, "35-1")
+        order = await make_order(session, station)
+        check = checked(station, order.order.id)
+        done = completed(station, order.order.id, "35-1", check_id=check.id, returned=("35-2",))
+        for each in (check, done):
+            await take(session, station.company, station.driver, each)
+        page = await reader.read("T2-11")
+        (item,) = page["items"]
+        assert (item["delivered"], item["returned"], item["customer_code"]) == (["35-1"], ["35-2"], "KH-7")
+        assert (item["order_number"], item["leak_test_passed"]) == (order.order.order_number, True)
+        written = msgspec.json.encode(page).decode()
+        assert not any(personal in written for personal in (IDENTITY, "演示-孙", "100-0000", "林场小区"))
+
+
+class TestHazards:
+    @pytest.mark.requirement("T2-14")
+    async def test_a_hazard_is_told_once_a_version_and_later_when_it_went(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        street = await make_street(session)
+        reader = await regulator(client, session, street.company)
+        made = record(
+            HazardReported, street.inspector, hazard_type="encroachment", position=HERE, address="站前街 7 号"
+        )
+        await take(session, street.company, street.inspector, made)
+        first = await reader.read("T2-14")
+        (item,) = first["items"]
+        assert (item["version"], item["deleted"], item["stage"], item["address"]) == (
+            1,
+            False,
+            "pending_review",
+            "站前街 7 号",
+        )
+        assert (await reader.read("T2-14", cursor=first["next_cursor"]))["items"] == []
+        await changes.changed(session, "T2-14", made.id, street.company.unit.id, deleted=True)
+        await session.flush()
+        (gone,) = (await reader.read("T2-14", cursor=first["next_cursor"]))["items"]
+        assert (gone["id"], gone["version"], gone["deleted"]) == (made.id, 2, True)
+        assert "address" not in gone
+
+
+class TestFeed:
+    async def hazards(self, client: AsyncTestClient[Any], session: AsyncSession, count: int) -> Regulator:
+        street = await make_street(session)
+        for _ in range(count):
+            await take(
+                session,
+                street.company,
+                street.inspector,
+                record(HazardReported, street.inspector, hazard_type="other"),
+            )
+        return await regulator(client, session, street.company)
+
+    async def test_pages_go_on_where_the_last_one_ended(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        reader = await self.hazards(client, session, 5)
+        pages = [await reader.read("T2-14", limit=2)]
+        for _ in range(2):
+            pages.append(await reader.read("T2-14", limit=2, cursor=pages[-1]["next_cursor"]))
+        assert [len(page["items"]) for page in pages] == [2, 2, 1]
+        assert [page["has_more"] for page in pages] == [True, True, False]
+        assert len({item["id"] for page in pages for item in page["items"]}) == 5
+
+    async def test_lines_of_json_are_the_same_records_with_the_cursor_in_the_head(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        reader = await self.hazards(client, session, 3)
+        headers = reader.headers | {"Accept": "application/x-ndjson"}
+        answer = await client.get("/api/regulator/datasets/T2-14", headers=headers)
+        page = await reader.read("T2-14")
+        assert [msgspec.json.decode(line) for line in answer.content.splitlines()] == page["items"]
+        assert answer.headers["X-Next-Cursor"] == page["next_cursor"]
+        assert answer.headers["X-Has-More"] == "false"
+
+    async def test_every_reading_is_written_down(self, client: AsyncTestClient[Any], session: AsyncSession) -> None:
+        reader = await self.hazards(client, session, 1)
+        await reader.read("T2-14")
+        entry = (await session.scalars(select(AuditEntry).where(AuditEntry.action == "regulator.read"))).one()
+        assert (entry.subject_id, entry.facts["items"]) == ("T2-14", 1)
+        assert entry.actor_id
