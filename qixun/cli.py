@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 import uvicorn
+from sqlalchemy.exc import DBAPIError, NotSupportedError, OperationalError, ProgrammingError
 
 from backend.cluster import ClusterError
 from backend.db import Database
 from backend.errors import AppError
-from backend.migrations.run import upgrade
+from backend.migrations import run as migrations
 from backend.settings import Settings, SettingsError, load_settings
 from qixun.server import StartError, build, database_of, hub_administrator, require_free_port
 
@@ -30,9 +31,20 @@ def main() -> None:
     except (SettingsError, ClusterError, StartError) as error:
         sys.exit(f"qixun: {error}")
     except AppError as error:
-        sys.exit(f"qixun: {error.detail} / {error.detail_en}")
+        sys.exit(f"qixun: {_sentence(error.detail, error.action)} / {_sentence(error.detail_en, error.action_en)}")
+    except OperationalError as error:
+        sys.exit(f"qixun: 数据库没有应答，请检查 QIXUN_DATABASE_URL / the database does not answer: {_reason(error)}")
+    except OSError as error:
+        # A full disk, a folder that belongs to somebody else: the system's own words name file and reason.
+        sys.exit(f"qixun: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _sentence(detail: str, action: str) -> str:
+    """What is wrong and what to do about it."""
+    stop = "。" if detail.endswith("。") else "."
+    return detail + (f" {action}{stop}" if action else "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("file", type=Path)
     network.add_argument("--unit", required=True, help="the unit that patrols it: its name, or its id")
     network.add_argument("--layer", help="of a file with several; default: all that are known")
-    network.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="where names are not known")
+    network.add_argument(
+        "--map", action="append", default=[], type=_pair, metavar="FIELD=COLUMN", help="where names are not known"
+    )
     network.add_argument("--crs", help="for a file that does not name its coordinate system, e.g. EPSG:4549")
     network.add_argument("--dry-run", action="store_true", help="the report only; nothing is taken")
     network.add_argument("--json", type=Path, help="write the whole report here")
@@ -76,10 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _pair(text: str) -> tuple[str, str]:
+    field, equals, column = text.partition("=")
+    if not (field and equals and column):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN")
+    return field, column
+
+
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     require_free_port(settings)
     with database_of(settings) as ready:
-        upgrade(ready.database_url)
+        _upgrade(ready)
         if arguments.demo:
             from qixun.demo.play import serve_with_demo  # noqa: PLC0415 - its packages are wanted by it alone
 
@@ -115,14 +136,15 @@ def _work(settings: Settings, _: argparse.Namespace) -> int:
 
 def _migrate(settings: Settings, _: argparse.Namespace) -> int:
     with database_of(settings) as ready:
-        upgrade(ready.database_url)
+        _upgrade(ready)
     return 0
 
 
 def _create_company(settings: Settings, arguments: argparse.Namespace) -> int:
     from qixun import setup  # noqa: PLC0415
 
-    password = getpass.getpass(f"password of {arguments.administrator}: ") if sys.stdin.isatty() else input()
+    prompt = f"密码 password of {arguments.administrator}: "
+    password = getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
     async def create(database: Database) -> None:
         async with database.sessions() as session, session.begin():
@@ -142,7 +164,6 @@ def _create_company(settings: Settings, arguments: argparse.Namespace) -> int:
 def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
     from qixun import setup  # noqa: PLC0415 - reading files of many kinds takes a second to import
 
-    mapping = dict(pair.partition("=")[::2] for pair in arguments.map)
     rejected = 0
 
     async def take(database: Database) -> None:
@@ -152,7 +173,7 @@ def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
             arguments.unit,
             arguments.file,
             layer=arguments.layer,
-            mapping=mapping,
+            mapping=dict(arguments.map),
             crs=arguments.crs,
             dry_run=arguments.dry_run,
         )
@@ -164,6 +185,18 @@ def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
     return 1 if rejected else 0
 
 
+def _upgrade(ready: Settings) -> None:
+    try:
+        migrations.upgrade(ready.database_url)
+    except (NotSupportedError, ProgrammingError) as error:
+        # A server without PostGIS, an account without the right to make tables.
+        raise StartError(f"数据库不能升级 / the database cannot be migrated: {_reason(error)}") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]
+
+
 def _with_database(settings: Settings, work: Callable[[Database], Awaitable[None]]) -> int:
     async def run(ready: Settings) -> None:
         database = Database(ready)
@@ -173,7 +206,7 @@ def _with_database(settings: Settings, work: Callable[[Database], Awaitable[None
             await database.close()
 
     with database_of(settings) as ready:
-        upgrade(ready.database_url)
+        _upgrade(ready)
         asyncio.run(run(ready))
     return 0
 

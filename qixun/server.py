@@ -14,6 +14,7 @@ from litestar import Litestar
 from backend.accounts.keys import SigningKeys
 from backend.app import Lifespan, create_app
 from backend.cluster import Cluster
+from backend.db import psycopg_url
 from backend.settings import Settings
 from sync.endpoint.app import hub_app
 from sync.endpoint.hub import Hub
@@ -47,10 +48,18 @@ def require_free_port(settings: Settings) -> None:
 def database_of(settings: Settings) -> Iterator[Settings]:
     """Settings with a database: the configured one, or the private cluster's, which runs meanwhile."""
     if settings.database_url:
+        if not psycopg_url(settings.database_url).startswith("postgresql+psycopg://"):
+            raise StartError("QIXUN_DATABASE_URL 应为 / must be postgresql://user:password@host:port/database")
         yield settings
         return
-    cluster = Cluster(settings.data_dir)
-    cluster.start()
+    try:
+        cluster = Cluster(settings.data_dir)
+        cluster.start()
+    except OSError as error:
+        raise StartError(
+            f"数据目录 {settings.data_dir} 不能使用，请检查属主和权限，或设置 QIXUN_DATA_DIR / "
+            f"the data directory cannot be used ({error}): see whose it is, or set QIXUN_DATA_DIR"
+        ) from error
     try:
         yield msgspec.structs.replace(settings, database_url=cluster.create_database())
     finally:

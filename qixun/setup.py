@@ -12,6 +12,7 @@ from backend.db import Database
 from backend.errors import MissingError
 from backend.network.importing import import_network as take_network
 from backend.network.schemas import ImportReport
+from backend.reference import service as reference
 
 _SHOWN_ROWS = 20
 
@@ -43,6 +44,7 @@ async def create_company(
         min_length=min_length,
     )
     await accounts.grant_role(session, None, staff.id, organisation_id=company.id, role="company_admin")
+    await reference.post_reference(session, company.id)
     return company
 
 

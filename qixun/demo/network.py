@@ -28,7 +28,7 @@ def export_network(path: Path) -> dict[str, int]:
     """Writes both layers to `path` (GeoPackage, made anew) and returns the number of rows in each."""
     import pandapipes.networks  # noqa: PLC0415 - seconds to import, wanted by this command alone
 
-    net = pandapipes.networks.schutterwald(include_houses=True)
+    net = pandapipes.networks.schutterwald_gas(include_houses=True)
     xy = net.junction_geodata[["x", "y"]].to_numpy()
     xy = xy - xy.mean(axis=0) + _MIDDLE
     pipes = net.pipe
