@@ -11,6 +11,7 @@ from procrastinate.schema import SchemaManager
 from backend.accounts import service as accounts
 from backend.db import Database, libpq_url
 from backend.patrol import service as patrol
+from backend.reference import service as reference
 from sync.databases import BEIJING
 
 # Tasks of the next day are made in the evening, so that phones hold them before they leave the network.
@@ -45,6 +46,14 @@ async def generate_patrol_tasks(context: JobContext, timestamp: int) -> None:
     for day in sorted({now.date(), (now + _AHEAD).date()}):
         async with _database(context).sessions() as session, session.begin():
             await patrol.generate_tasks(session, day)
+
+
+@jobs.periodic(cron="*/10 * * * *")
+@jobs.task(name="post_reference", queueing_lock="post_reference", pass_context=True, retry=_again)
+async def post_reference(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """Lists and limits to units that do not have them yet."""
+    async with _database(context).sessions() as session, session.begin():
+        await reference.post_everywhere(session)
 
 
 @jobs.periodic(cron="17 * * * *")

@@ -57,9 +57,13 @@ async def change_customer(session: AsyncSession, caller: Caller, customer_id: st
     customer = await _find(session, caller, customer_id, change=True)
     await reference.find_place(session, given.organisation_id, caller=caller, right="customer.edit")
     findings = await _write(session, caller, customer, given)
-    for listener in _listeners:
-        await listener(session, customer.id)
+    await _tell_listeners(session, customer.id)
     return await find_customer(session, caller, customer.id, findings=findings)
+
+
+async def _tell_listeners(session: AsyncSession, customer_id: str) -> None:
+    for listener in _listeners:
+        await listener(session, customer_id)
 
 
 async def _write(session: AsyncSession, caller: Caller, customer: Customer, given: CustomerIn) -> tuple[Finding, ...]:
@@ -373,6 +377,7 @@ async def erase_customer(session: AsyncSession, caller: Caller, customer_id: str
         {"reason": reason},
         organisation_id=customer.organisation_id,
     )
+    await _tell_listeners(session, customer.id)
     await events.announce(session, "customer.changed", customer.id, customer.organisation_id)
 
 

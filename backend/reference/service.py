@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import column, select, table
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -155,6 +155,14 @@ async def post_reference(session: AsyncSession, company_id: str) -> None:
     documents: list[BackendDocument] = [_list_document(found) for found in await list_lists(session, company_id)]
     documents.append(_settings_document(await find_settings(session, company_id)))
     await _post_to_units(session, company_id, documents)
+
+
+async def post_everywhere(session: AsyncSession) -> None:
+    """For every company: a unit that is new, or a list that a newer program brings, reaches the phones by itself."""
+    companies = table("organisations", column("id"), column("kind"))
+    found = await session.scalars(select(companies.c.id).where(companies.c.kind == "company").order_by(companies.c.id))
+    for company_id in found.all():
+        await post_reference(session, company_id)
 
 
 async def _post_to_units(session: AsyncSession, company_id: str, documents: Sequence[BackendDocument]) -> None:

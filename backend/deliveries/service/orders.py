@@ -112,8 +112,13 @@ async def send(session: AsyncSession, order: DeliveryOrder) -> None:
 
 
 async def send_card(session: AsyncSession, customer_id: str) -> None:
-    """The customer's record was changed: drivers who are on their way to him get it."""
-    query = select(DeliveryOrder).where(DeliveryOrder.customer_id == customer_id, DeliveryOrder.status.in_(UNDONE))
+    """The customer's record was changed: drivers who are on their way to him get it. Of an erased customer nothing
+    stays on any phone, so every order that ever went out is written anew.
+    """
+    known = await customers.names_of(session, [customer_id])
+    query = select(DeliveryOrder).where(DeliveryOrder.customer_id == customer_id)
+    if known[customer_id].state != "erased":
+        query = query.where(DeliveryOrder.status.in_(UNDONE))
     for order in (await session.scalars(query.order_by(DeliveryOrder.id))).all():
         await send(session, order)
 

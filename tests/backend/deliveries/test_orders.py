@@ -85,6 +85,16 @@ class TestIncompleteCustomer:
         assert (await posted(session, made.order.id)).customer.phone == "100-0000-0001"
 
 
+class TestErasedCustomer:
+    async def test_no_order_on_any_phone_still_tells_of_him(self, session: AsyncSession) -> None:
+        station = await make_station(session)
+        made = await make_order(session, station)
+        await deliveries.withdraw_order(session, station.caller, made.order.id, "客户取消")
+        await customers.erase_customer(session, station.caller, station.customer_id, "本人要求")
+        card = (await posted(session, made.order.id)).customer
+        assert (card.name, card.phone, card.address, card.identity_number_given) == ("", "", "", False)
+
+
 class TestReassign:
     async def test_both_phones_learn_of_it(self, session: AsyncSession) -> None:
         station = await make_station(session)

@@ -14,7 +14,7 @@ from sync.databases import unit_database
 from sync.documents import FIELD_TYPES, decode_backend
 from sync.documents.forms import form_of
 from sync.documents.reference import ChoiceList, ListEntry
-from tests.factories.accounts import bearer, make_company, make_staff
+from tests.factories.accounts import bearer, make_company, make_organisation, make_staff
 from tests.factories.taken import office
 
 
@@ -84,6 +84,19 @@ class TestPostReference:
             select(OutboxDocument.doc_id).where(OutboxDocument.database == unit_database(company.unit.id))
         )
         assert set(rows) == {f"reference.list:{name}" for name in LISTS} | {"reference.settings:company"}
+
+    async def test_a_unit_that_is_made_later_gets_them_too_and_nothing_is_written_twice(
+        self, session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        await reference.post_everywhere(session)
+        later = await make_organisation(session, "unit", parent=company.company)
+        await reference.post_everywhere(session)
+        rows = await session.execute(select(OutboxDocument.database, OutboxDocument.version))
+        versions: dict[str, set[int]] = {}
+        for database, version in rows:
+            versions.setdefault(database, set()).add(version)
+        assert versions[unit_database(later.id)] == versions[unit_database(company.unit.id)] == {1}
 
 
 def test_every_list_that_a_form_asks_for_is_there() -> None:
