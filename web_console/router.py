@@ -6,7 +6,18 @@ from litestar import Response, Router
 from litestar.static_files import create_static_files_router
 
 from web_console import basemap, errors, live
-from web_console.pages import findings, hazards, overview, plans, sign_in, tasks, todo
+from web_console.pages import (
+    customers,
+    cylinders,
+    deliveries,
+    findings,
+    hazards,
+    overview,
+    plans,
+    sign_in,
+    tasks,
+    todo,
+)
 from web_console.rendering import STATIC
 from web_console.visiting import known
 
@@ -35,6 +46,9 @@ pages = Router(
         *hazards.handlers,
         *tasks.handlers,
         *plans.handlers,
+        *deliveries.handlers,
+        *customers.handlers,
+        *cylinders.handlers,
     ],
 )
 router = Router(

@@ -24,3 +24,18 @@ RECORDS = {
 
 def record_words(tag: str) -> tuple[str, str]:
     return RECORDS.get(tag, (tag, tag))
+
+
+# What a customer's record may lack before a delivery can be entered.
+FIELD_WORDS = {
+    "code": ("客户代码", "customer code"),
+    "name": ("姓名", "name"),
+    "category": ("客户类别", "class"),
+    "phone": ("联系电话", "telephone"),
+    "address": ("用气地址", "address"),
+    "identity_number": ("身份证号", "identity number"),
+    "identity_number_given": ("身份证号", "identity number"),
+    "opened_on": ("开户时间", "opening date"),
+    "customer": ("客户档案", "customer's record"),
+    "position": ("位置", "position"),
+}

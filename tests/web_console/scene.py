@@ -8,9 +8,15 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.models import Device, Staff
+from backend.accounts.models import Device, Staff, StaffUnit
 from backend.accounts.rules import ROLES
 from backend.accounts.service.authentication import console_caller
+from backend.customers import service as customers
+from backend.customers.schemas import CustomerIn
+from backend.cylinders import service as cylinders
+from backend.cylinders.schemas import CylinderIn
+from backend.deliveries import service as deliveries
+from backend.deliveries.schemas import LineIn, OrderIn
 from backend.intake.rules import Arrived
 from backend.intake.takes import TAKES
 from backend.intake.taking import Setup, take_batch
@@ -20,8 +26,10 @@ from backend.patrol.schemas import CheckPointIn, PlanIn
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, Grant
 from sync.databases import media_database, parse_database, user_database
+from sync.documents import deliveries as gas
 from sync.documents import hazards as found
 from sync.documents import patrol as walked
+from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded
 from sync.documents.envelope import Moment, Position, Record, encode_body, new_id
 from sync.documents.photos import Photo
 from tests.factories import accounts, records
@@ -101,7 +109,10 @@ class Scene(msgspec.Struct):
     hazard_ids: list[str] = []
     leak_id: str = ""
     works_id: str = ""
-    quarantine_id: str = ""
+    wang: Phone | None = None
+    order_id: str = ""
+    incomplete_id: str = ""
+    cylinder_id: str = ""
 
 
 async def make_scene(session: AsyncSession, folder: Path) -> Scene:
@@ -120,7 +131,7 @@ async def make_scene(session: AsyncSession, folder: Path) -> Scene:
     ):
         people[key] = await accounts.make_staff(session, company, roles=roles, name=name)
     phones = {}
-    for key in ("li", "zhou"):
+    for key in ("li", "zhou", "wang"):
         device = await accounts.make_device(session, people[key])
         device.name, device.last_seen_at, device.battery_percent = f"{people[key].name} 手机", NOW, 64.0
         phones[key] = Phone(people[key], device, company.unit.id, setup)
@@ -140,6 +151,8 @@ async def make_scene(session: AsyncSession, folder: Path) -> Scene:
     await _network(session, scene, folder)
     await _patrols(session, scene)
     await _findings(session, scene)
+    scene.wang = phones["wang"]
+    await _gas(session, scene)
     return scene
 
 
@@ -248,6 +261,134 @@ async def _findings(session: AsyncSession, scene: Scene) -> None:
     scene.leak_id, scene.works_id = leak.id, works.id
     broken = encode_body(leak).replace(b"3200", b"-4")
     await li.push(session, user_database(li.staff.id, NOW), [(new_id("leak.suspected"), broken)])
+
+
+async def _gas(session: AsyncSession, scene: Scene) -> None:
+    """Wang's round: a delivery with check and signature, a customer not at home, one whose record lacks much."""
+    wang, station = scene.wang, scene.company.other_unit
+    assert wang is not None
+    station.name = "东门供应站"
+    session.add(StaffUnit(staff_id=wang.staff.id, unit_id=station.id))
+    wang.unit_id = station.id
+    await session.flush()
+    today = NOW.date()
+    for code, specification, due, scrapped in (
+        ("35-018264", "YSP35.5", today - timedelta(days=1), False),
+        ("35-018266", "YSP35.5", today + timedelta(days=700), False),
+        ("118-018270", "YSP118", today + timedelta(days=20), False),
+        ("35-011111", "YSP35.5", today + timedelta(days=400), True),
+        ("35-018268", "YSP35.5", today + timedelta(days=500), False),
+    ):
+        made = await cylinders.create_cylinder(
+            session,
+            scene.caller,
+            CylinderIn(
+                organisation_id=station.id,
+                code=code,
+                specification=specification,
+                standard="GB 5842-2006",
+                manufacturer="演示钢瓶厂",
+                made_on=today - timedelta(days=2900),
+                last_inspected_on=due - timedelta(days=1460),
+                next_inspection_on=due,
+                service_ends_on=today + timedelta(days=1500),
+                tare_kg=16.52,
+                water_capacity_l=35.5,
+                scrapped=scrapped,
+            ),
+        )
+        if code == "35-018266":
+            scene.cylinder_id = made.cylinder.id
+    orders = []
+    for number, (name, house, identity) in enumerate(
+        (
+            ("演示-郑户", "2单元402", "220100188501010017"),
+            ("演示-钟户", "1单元101", "220100188501010017"),
+            ("", "5号", None),
+        )
+    ):
+        customer = await customers.create_customer(
+            session,
+            scene.caller,
+            CustomerIn(
+                organisation_id=station.id,
+                code=f"KH-{number + 1:04d}",
+                name=name,
+                category="residential",
+                district="松河县",
+                road="林场小区3号楼",
+                house=house,
+                phone=f"100-0000-10{number}2" if name else None,
+                identity_number=identity,
+                opened_on=today - timedelta(days=900),
+            ),
+        )
+        order = await deliveries.create_order(
+            session,
+            scene.caller,
+            OrderIn(
+                customer_id=customer.customer.id,
+                station_id=station.id,
+                staff_id=wang.staff.id,
+                lines=(LineIn(specification="YSP35.5", quantity=1 + number),),
+                start_at=NOW - timedelta(hours=2),
+                due_at=NOW + timedelta(hours=4 - number),
+                vehicle="吉·演示01",
+            ),
+        )
+        orders.append((order.order, customer.customer))
+        if number == 2:
+            scene.incomplete_id = customer.customer.id
+    scene.order_id = orders[0][0].id
+    await _round(session, scene, orders)
+
+
+async def _round(session: AsyncSession, scene: Scene, orders: list[Any]) -> None:
+    wang = scene.wang
+    assert wang is not None
+    scan = CylinderScan(code="35-018266", method="qr")
+    loaded = CylindersLoaded(
+        **wang.envelope("cylinders.loaded", NOW - timedelta(minutes=70), crossing(8, 8)),
+        station_id=wang.unit_id,
+        vehicle="吉·演示01",
+        cylinders=(scan, CylinderScan(code="35-018268", method="nfc")),
+    )
+    refused = CylinderRefused(
+        **wang.envelope("cylinder.refused", NOW - timedelta(minutes=71), crossing(8, 8)),
+        scan=CylinderScan(code="35-018264", method="qr"),
+        purpose="loading",
+        reasons=("inspection_overdue",),
+    )
+    (first, customer), (second, other) = orders[0], orders[1]
+    door = crossing(8, 5)
+    check = gas.DeliveryChecked(
+        **wang.envelope("delivery.checked", NOW - timedelta(minutes=16), door, task_id=first.id),
+        customer_id=customer.id,
+        items=tuple(
+            gas.DeliveryCheckItem(item=item, result="pass")
+            for item in ("upright", "room", "stove_distance", "hose", "flame_failure", "ventilation")
+        ),
+        passed=True,
+    )
+    delivered = gas.DeliveryCompleted(
+        **wang.envelope("delivery.completed", NOW - timedelta(minutes=12), door, task_id=first.id),
+        customer_id=customer.id,
+        check_id=check.id,
+        delivered=(scan,),
+        returned=(),
+        leak_test=gas.LeakTest(method="instrument", passed=True, reading_ppm=3.0),
+        signature=gas.Signature(kind="written", receiver="演示-郑户", relation="self"),
+        payment=gas.Payment(method="cash", amount_fen=12000),
+    )
+    missed = gas.VisitFailed(
+        **wang.envelope("visit.failed", NOW - timedelta(minutes=6), crossing(8, 6), task_id=second.id),
+        customer_id=other.id,
+        outcome="not_home",
+        notice_posted=True,
+        door_gap_ppm=0.0,
+        next_appointment=NOW.date() + timedelta(days=1),
+    )
+    await wang.send(session, refused, loaded, check, delivered, missed)
 
 
 async def caller_of(session: AsyncSession, cookie: str) -> Caller | None:
