@@ -82,7 +82,7 @@ def patrol_screen(
 
 
 def _figures(ui: Ui, live: Live) -> list[tuple[str, str, str, bool]]:
-    gas = ui.say("甲烷", "CH₄")
+    gas = ui.say("甲烷", "Gas")
     if live.ppm is None:
         gas_label, ppm = f"{gas} · {ui.say('未连接', 'none')}", "—"
     else:

@@ -263,7 +263,7 @@ def _loss(ui: Ui, loss: Loss) -> ft.Control:
     return panels.notice(
         ui,
         ui.say(
-            f"只在本机：{loss.records} 条记录、{loss.photos} 张照片、{loss.drafts} 份草稿。先同步再交机。",
+            f"只在本机：{loss.records} 条记录、{loss.photos} 张照片、{loss.drafts} 份草稿。先同步。",
             f"Only here: {loss.records} records, {loss.photos} photos, {loss.drafts} drafts. Sync before handing it in.",
         ),
         kind="warn",

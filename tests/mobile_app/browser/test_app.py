@@ -1,10 +1,271 @@
-from tests.mobile_app.browser.conftest import OpenApp
+"""What a worker does with his thumb, in Chromium at a phone's size; every picture goes to test-results/ to be looked at."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from device_bridge.codes import make_qr
+from sync.databases import user_database
+from sync.documents import FieldRecord, decode_record
+from sync.store.records import RecordStore
+from tests.mobile_app import phones
+from tests.mobile_app.browser import town
+from tests.mobile_app.browser.conftest import OpenApp, Screen
+
+
+def records_on(folder: Path, tag: str) -> list[FieldRecord]:
+    """What lies in the phone's file, whatever the screen says."""
+    name = user_database(phones.STAFF_ID, phones.NOW)
+    store = RecordStore.open(folder / "stores" / phones.STAFF_ID / f"{name}.sqlite")
+    try:
+        return [decode_record(d.id, d.body) for d in store.list(start=f"{tag}:", end=f"{tag}:\uffff")]
+    finally:
+        store.close()
+
+
+async def open_task(screen: Screen, task_id: str) -> None:
+    await screen.tap(f"agenda-{task_id}")
+    await screen.tap("start-task")
+
+
+class Gps:
+    """A receiver of its own process, told where to be."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.process = process
+        self.address = address
+
+    async def tell(self, command: str) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{command}\n".encode())
+        await self.process.stdin.drain()
+        answer = await asyncio.wait_for(self.process.stdout.readline(), 5)
+        assert answer.startswith(b"ok"), answer
+
+
+@pytest.fixture
+async def gps() -> AsyncIterator[Gps]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "device_bridge.simulators", "gps", "--port", "0", "--interval", "0.2"),
+        *("--time-factor", "5"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    ready = await asyncio.wait_for(process.stdout.readline(), 20)
+    yield Gps(process, msgspec.json.decode(ready.removeprefix(b"ready "))["address"])
+    process.terminate()
+    await process.wait()
 
 
 class TestSignIn:
+    async def test_a_wrong_password_says_so_and_lets_nobody_in(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.type("password", "not this one")
+        await screen.tap("sign-in")
+        await screen.sees("工号或密码不对")
+        await screen.picture("0-wrong-password")
+        assert await screen.hook("tab-today").count() == 0
+
     async def test_works_without_a_network_after_the_first_time(self, open_app: OpenApp) -> None:
         screen = await open_app()
         await screen.picture("0-sign-in")
         await screen.sign_in()
+        await screen.sees("站前街片区")
+        await screen.tap(f"agenda-{town.PATROL.id}")
         await screen.sees("站前街片区巡线")
         await screen.picture("1-today")
+
+    async def test_a_phone_without_tasks_says_what_to_do(self, open_app: OpenApp) -> None:
+        screen = await open_app(tasks=False)
+        await screen.sign_in()
+        await screen.sees("今天还没有任务")
+        await screen.picture("1-today-empty")
+
+
+class TestHazard:
+    async def test_a_hazard_is_saved_in_four_taps_from_the_map(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await open_task(screen, town.PATROL.id)
+        await screen.tap("report-hazard")
+        await screen.give_picture("take-photo", town.street_picture())
+        await screen.sees("照片 1 张")
+        await screen.tap("hazard_type-ice")
+        await screen.picture("3-hazard")
+        await screen.tap("save-finding")
+        await screen.sees("已存 · 上报隐患")
+        [hazard] = records_on(screen.folder, "hazard.reported")
+        assert hazard.hazard_type == "ice"
+        assert hazard.source == "patrol"
+        assert len(hazard.photos) == 1
+
+    async def test_nothing_is_saved_without_its_type(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await open_task(screen, town.PATROL.id)
+        await screen.tap("report-hazard")
+        await screen.sees("还差：隐患类型")
+        assert records_on(screen.folder, "hazard.reported") == []
+
+
+class TestPatrol:
+    async def test_the_walked_pipe_turns_green_and_a_point_is_proved_by_position(
+        self, open_app: OpenApp, gps: Gps
+    ) -> None:
+        lon, lat = town.PLANE.degrees(-200, 20)
+        await gps.tell(f"teleport {lon} {lat}")
+        screen = await open_app(preferences=json.dumps({"gps": gps.address}).encode())
+        await screen.sign_in()
+        await open_task(screen, town.PATROL.id)
+        await screen.tap("visit-next")
+        await screen.tap("result-normal")
+        await screen.picture("2-visit")
+        await screen.tap("save-visit")
+        await screen.hook("report-hazard").wait_for(state="attached")
+        east = town.PLANE.degrees(0, 60)
+        await gps.tell(f"goto {east[0]} {east[1]}")
+        await screen.page.get_by_text("13", exact=False).first.wait_for(state="attached", timeout=40_000)
+        await screen.picture("2-patrol")
+        [visit] = records_on(screen.folder, "checkpoint.visited")
+        assert (visit.check_point_id, visit.proof, visit.result) == ("p1", "gps", "normal")
+
+    async def test_a_point_out_of_reach_asks_for_reason_and_photo(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await open_task(screen, town.PATROL.id)
+        await screen.tap("visit-next")
+        await screen.tap("result-unreachable")
+        await screen.sees("还差原因")
+        await screen.tap("reason-snow")
+        await screen.sees("还差一张照片")
+        await screen.give_picture("take-photo", town.street_picture())
+        await screen.picture("2-unreachable")
+        await screen.tap("save-visit")
+        await screen.hook("report-hazard").wait_for(state="attached")
+        [visit] = records_on(screen.folder, "checkpoint.visited")
+        assert (visit.result, visit.reason) == ("unreachable", "snow")
+
+
+class TestScanning:
+    async def test_an_overdue_cylinder_is_refused_full_screen_with_the_reason(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await screen.tap("tab-scan")
+        await screen.give_picture("scan-picture", make_qr("SH0314402"), "label.png")
+        await screen.sees("禁止配送")
+        await screen.sees("检验已过期 43 天")
+        await screen.picture("5-scan-forbidden")
+        assert await screen.hook("keep").count() == 0
+        [refused] = records_on(screen.folder, "cylinder.refused")
+        assert refused.reasons == ("inspection_overdue",)
+
+    async def test_a_good_one_is_loaded(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await screen.tap("tab-scan")
+        await screen.give_picture("scan-picture", make_qr("SH0321187"), "label.png")
+        await screen.sees("可配送")
+        await screen.picture("5b-scan-allowed")
+        await screen.tap("keep")
+        await screen.tap("load")
+        await screen.hook("kept-SH0321187").wait_for(state="detached")
+        [loaded] = records_on(screen.folder, "cylinders.loaded")
+        assert [scan.code for scan in loaded.cylinders] == ["SH0321187"]
+
+    async def test_a_typed_number_waits_for_the_photo_of_the_stamp(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await screen.tap("tab-scan")
+        await screen.type("typed-code", "SH0321187")
+        await screen.sees("输号并拍钢印后，才能查")
+        await screen.give_picture("stamp-photo", town.street_picture())
+        await screen.sees("查这只瓶")
+        await screen.tap("scan-typed")
+        await screen.sees("可配送")
+
+
+class TestDelivery:
+    @pytest.mark.requirement("5.8.3-07")
+    async def test_an_incomplete_customer_cannot_be_delivered_to(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await open_task(screen, town.INCOMPLETE.id)
+        await screen.sees("客户信息不全，不能配送")
+        await screen.picture("6-delivery-blocked")
+        assert await screen.hook("confirm-customer").count() == 0
+
+    async def test_a_failed_item_stops_the_supply_and_opens_a_hazard(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await open_task(screen, town.DELIVERY.id)
+        await screen.tap("confirm-customer")
+        for item in ("upright", "room", "distance"):
+            await screen.tap(f"{item}-pass")
+        await screen.hook("hose-pass").wait_for(state="attached")
+        await screen.picture("6-delivery-check")
+        await screen.give_picture("hose-fail", town.street_picture())
+        for item in ("regulator", "flame"):
+            await screen.tap(f"{item}-pass")
+        await screen.tap("finish-check")
+        await screen.sees("不予供气")
+        [checked] = records_on(screen.folder, "delivery.checked")
+        assert not checked.passed
+        [hazard] = records_on(screen.folder, "hazard.reported")
+        assert hazard.customer_id == "c1"
+
+    async def test_nobody_home_is_recorded_with_the_door(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await open_task(screen, town.DELIVERY.id)
+        await screen.tap("visit-failed")
+        await screen.tap("outcome-not_home")
+        await screen.sees("还差门口照片")
+        await screen.give_picture("take-photo", town.street_picture())
+        await screen.type("next_appointment", "2030-01-15")
+        await screen.picture("6-not-home")
+        await screen.tap("save-failed")
+        await screen.hook("tab-today").wait_for(state="attached")
+        [failed] = records_on(screen.folder, "visit.failed")
+        assert (failed.outcome, f"{failed.next_appointment}") == ("not_home", "2030-01-15")
+
+
+class TestRecordsAndLanguage:
+    async def test_a_record_shows_as_saved_and_unsent_while_offline(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await screen.tap("start-task")  # the shift check comes first
+        await screen.picture("8-shift-check")
+        await screen.tap("start-anyway")
+        await screen.tap("tab-records")
+        await screen.sees("开工体检")
+        await screen.sees("已存")
+        await screen.picture("7-my-records")
+        assert len(records_on(screen.folder, "shift.checked")) == 1
+
+    async def test_english_is_a_switch_away_and_stays(self, open_app: OpenApp) -> None:
+        screen = await open_app()
+        await screen.sign_in()
+        await screen.tap("tab-me")
+        await screen.tap("open-settings")
+        await screen.tap("language-en")
+        await screen.sees("Language")
+        await screen.tap("theme-night")
+        await screen.picture("9-settings-night")
+        await screen.tap("back")
+        await screen.sees("Sign out")
+        kept = msgspec.json.decode((screen.folder / "preferences.json").read_bytes())
+        assert (kept["language"], kept["theme"]) == ("en", "night")
+
+    async def test_another_browser_is_another_phone(self, open_app: OpenApp) -> None:
+        first = await open_app()
+        await first.sign_in()
+        second = await open_app()
+        assert await second.hook("tab-today").count() == 0
+        assert first.folder != second.folder
