@@ -22,13 +22,20 @@ async def list_conflicts(
     return ConflictPage(items=[_out(row) for row in await session.scalars(page)], total=total or 0)
 
 
+async def find_conflict(session: AsyncSession, caller: Caller, conflict_id: str) -> ConflictOut:
+    row = await session.scalar(_scoped(caller).where(Conflict.id == conflict_id))
+    if row is None:
+        raise _unknown()
+    return _out(row)
+
+
 async def settle_conflict(session: AsyncSession, caller: Caller, conflict_id: str, settlement: str) -> ConflictOut:
     """The facts stay as they are: what was decided is written beside them."""
     if not settlement.strip():
         raise UnusableError("conflict.settlement_needed", "请填写处理结果。", "Say how it was settled.")
     row = await session.scalar(_scoped(caller).where(Conflict.id == conflict_id).with_for_update())
     if row is None:
-        raise MissingError("conflict.missing", "没有这张问题单。", "There is no such conflict.")
+        raise _unknown()
     if row.state != "open":
         raise ConflictingError("conflict.settled", "这张问题单已处理。", "It was settled already.")
     row.state, row.settlement = "settled", settlement.strip()
@@ -40,6 +47,10 @@ async def settle_conflict(session: AsyncSession, caller: Caller, conflict_id: st
     await events.announce(session, "conflict.settled", row.id, row.organisation_id)
     await session.flush()
     return _out(row)
+
+
+def _unknown() -> MissingError:
+    return MissingError("conflict.missing", "没有这张问题单。", "There is no such conflict.")
 
 
 def _scoped(caller: Caller) -> Select[Conflict]:

@@ -6,8 +6,9 @@ id is the role that opens its owner's databases in the hub.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
@@ -76,12 +77,23 @@ async def active_device_ids(session: AsyncSession, staff_id: str) -> Sequence[st
 
 async def list_devices(session: AsyncSession, caller: Caller, *, limit: int = 200, offset: int = 0) -> list[DeviceOut]:
     """Most recently heard of first."""
-    own = [getattr(Device, name) for name in DeviceOut.__struct_fields__ if not name.startswith("staff_")]
-    columns = [*own, Device.staff_id, Staff.staff_number, Staff.name.label("staff_name")]
-    statement = scoped(select(*columns).join(Staff), Device.organisation_id, caller)
-    statement = statement.order_by(Device.last_seen_at.desc().nulls_last(), Device.id)
+    statement = _shown(caller).order_by(Device.last_seen_at.desc().nulls_last(), Device.id)
     rows = (await session.execute(statement.limit(limit).offset(offset))).mappings()
     return [DeviceOut(**row) for row in rows]
+
+
+async def find_device(session: AsyncSession, caller: Caller, device_id: str) -> DeviceOut:
+    """Raises `MissingError` also for another organisation's device."""
+    row = (await session.execute(_shown(caller).where(Device.id == device_id))).mappings().first()
+    if row is None:
+        raise _unknown()
+    return DeviceOut(**row)
+
+
+def _shown(caller: Caller) -> Select[Any]:
+    own = [getattr(Device, name) for name in DeviceOut.__struct_fields__ if not name.startswith("staff_")]
+    columns = [*own, Device.staff_id, Staff.staff_number, Staff.name.label("staff_name")]
+    return scoped(select(*columns).join(Staff), Device.organisation_id, caller)
 
 
 async def revoke_device(session: AsyncSession, caller: Caller | None, device_id: str) -> None:
@@ -113,8 +125,12 @@ async def _find(session: AsyncSession, caller: Caller | None, device_id: str) ->
     statement = select(Device).where(Device.id == device_id)
     found = await session.scalar(scoped(statement, Device.organisation_id, caller) if caller else statement)
     if found is None:
-        raise MissingError("device.unknown", "没有这台设备。", "There is no such device.")
+        raise _unknown()
     return found
+
+
+def _unknown() -> MissingError:
+    return MissingError("device.unknown", "没有这台设备。", "There is no such device.")
 
 
 async def _end(session: AsyncSession, caller: Caller | None, device: Device, action: str) -> None:
