@@ -17,7 +17,7 @@ from backend.db import Database
 from backend.errors import AppError
 from backend.migrations import run as migrations
 from backend.settings import Settings, SettingsError, load_settings
-from qixun.server import StartError, build, database_of, hub_administrator, require_free_port
+from qixun.starting import StartError, database_of, hub_administrator, require_free_port
 
 # Open feeds of phones and consoles would keep a server from stopping for ever.
 _LAST_ANSWERS_S = 3
@@ -110,6 +110,8 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def server_of(settings: Settings) -> uvicorn.Server:
+    from qixun.server import build  # noqa: PLC0415 - the whole product takes a second to import
+
     config = uvicorn.Config(
         build(settings),
         host=settings.host,
