@@ -10,6 +10,7 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import SerializationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -93,11 +94,24 @@ def create_app(
         },
         middleware=[observing(settings)],
         exception_handlers={Exception: errors.answer},
+        request_class=_JsonRequest,
         request_max_body_size=settings.max_body_bytes,
         compression_config=CompressionConfig(backend="gzip", minimum_size=1000, exclude=_UNCOMPRESSED),
         openapi_config=_openapi(),
         logging_config=None,
     )
+
+
+class _JsonRequest(Request[Any, Any, State]):
+    """msgspec raises other errors than its own for a text that is no UTF-8 and for nesting without end; Litestar would
+    call them failures of the server.
+    """
+
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise SerializationException(f"JSON is malformed: {error}") from error
 
 
 async def _caller(request: Request[Any, Any, Any]) -> Caller:
