@@ -180,7 +180,7 @@ def _titled(title: str, control: ft.Control) -> ft.Control:
 def _server(ui: Ui, preferences: Preferences, on_prefer: Callable[[str, str], Any], *, fixed: bool) -> ft.Control:
     title = ui.say("服务器地址", "Server address")
     if fixed:
-        return panels.pairs(ui, [(title, preferences.server_url)], width=110, strong=False)
+        return panels.pairs(ui, [(title, preferences.server_url)], width=140, strong=False)
     return forms.entry(
         ui, "server_url", title, preferences.server_url, lambda new: on_prefer("server_url", new.strip())
     )

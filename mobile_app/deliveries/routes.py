@@ -8,7 +8,7 @@ import flet as ft
 from mobile_app.components import bars, buttons, forms, signature
 from mobile_app.components.photos import choose_photo
 from mobile_app.components.ui import column, scrolling
-from mobile_app.deliveries import screens
+from mobile_app.deliveries import handover_screens, screens, visit_screens
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.scanning.routes import ways
 from mobile_app.scanning.screens import choose_fault, verdict_screen
@@ -79,8 +79,8 @@ def _leak_test(window: Window, run: DeliveryRun) -> Step:
     async def leaking(*_: Any) -> None:
         await run.leak_test(passed=False)
 
-    body = screens.leak_step(window.ui, run, on_photo=window.photographs(run.take_leak_photo))
-    return body, screens.leak_dock(window.ui, run, on_tight=tight, on_leaking=leaking)
+    body = handover_screens.leak_step(window.ui, run, on_photo=window.photographs(run.take_leak_photo))
+    return body, handover_screens.leak_dock(window.ui, run, on_tight=tight, on_leaking=leaking)
 
 
 def _sign(window: Window, run: DeliveryRun) -> Step:
@@ -92,13 +92,15 @@ def _sign(window: Window, run: DeliveryRun) -> Step:
     pad = signature.pad(
         window.ui, run.strokes, on_begin=run.begin_stroke, on_move=run.go_on_with_stroke, on_clear=run.clear_strokes
     )
-    body = screens.sign_step(window.ui, run, pad, on_photo=window.photographs(run.take_door_photo))
+    body = handover_screens.sign_step(window.ui, run, pad, on_photo=window.photographs(run.take_door_photo))
     has_ink = any(len(stroke) > 1 for stroke in run.strokes)
-    return body, screens.sign_dock(window.ui, run, on_sign=sign, has_ink=has_ink)
+    return body, handover_screens.sign_dock(window.ui, run, on_sign=sign, has_ink=has_ink)
 
 
 def _pay(window: Window, run: DeliveryRun) -> Step:
-    return screens.pay_step(window.ui, run), screens.pay_dock(window.ui, on_complete=window.does(run.complete))
+    return handover_screens.pay_step(window.ui, run), handover_screens.pay_dock(
+        window.ui, on_complete=window.does(run.complete)
+    )
 
 
 def _ended(window: Window, run: DeliveryRun) -> Step:
@@ -177,7 +179,7 @@ def failed_visit_route(window: Window) -> ft.Control | None:
     visit = window.desk.failed_visit
     if visit is None:
         return None
-    return screens.failed_visit_screen(
+    return visit_screens.failed_visit_screen(
         window.ui,
         visit,
         on_photo=window.photographs(visit.add_picture),

@@ -1,19 +1,15 @@
 """送气: one step a screen, one button a step; the button says what is missing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import flet as ft
 
-from mobile_app.components import bars, buttons, forms, panels, photos
-from mobile_app.components.forms import number_in
+from mobile_app.components import bars, buttons, panels
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
-from mobile_app.deliveries.state import DeliveryRun, FailedVisit
+from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.deliveries.work import STEP_TITLES
 from mobile_app.scanning.screens import kept_lines
-from mobile_app.theme import GUTTER, SECOND, TITLE
-from sync.documents.deliveries import VisitFailed
-from sync.documents.forms import form_of
+from mobile_app.theme import GUTTER, TITLE
 from sync.documents.reference import ListEntry
 from sync.rules.customers import customer_field_label
 
@@ -48,7 +44,9 @@ def delivery_frame(
         size=20,
         trailing=call,
     )
-    current = SHOWN_STEPS.index(run.step) if run.step in SHOWN_STEPS else len(SHOWN_STEPS)
+    # A stopped delivery ended at its check.
+    step = "check" if run.step == "stopped" else run.step
+    current = SHOWN_STEPS.index(step) if step in SHOWN_STEPS else len(SHOWN_STEPS)
     names = [_short(ui, step) for step in SHOWN_STEPS]
     return column([head, bars.steps(ui, names, current), body, bars.dock(ui, dock)], expand=True)
 
@@ -59,7 +57,7 @@ def _short(ui: Ui, step: str) -> str:
     return ui.say(zh, en.get(step, STEP_TITLES[step][1]))
 
 
-def _scroll(controls: Sequence[ft.Control], *, gutter: int = GUTTER) -> ft.Control:
+def step_body(controls: Sequence[ft.Control], *, gutter: int = GUTTER) -> ft.Control:
     return scrolling(controls, spacing=12, padding=ft.Padding.only(left=gutter, right=gutter, top=12, bottom=16))
 
 
@@ -93,7 +91,7 @@ def customer_step(ui: Ui, run: DeliveryRun) -> ft.Control:
             )
         )
     body.append(card(ui, panels.pairs(ui, facts, width=76)))
-    return _scroll(body)
+    return step_body(body)
 
 
 def customer_dock(ui: Ui, run: DeliveryRun, *, on_confirm: Tap, on_failed: Tap, on_sync: Tap) -> list[ft.Control]:
@@ -272,7 +270,7 @@ def exchange_step(ui: Ui, run: DeliveryRun, *, on_scan: Tap, on_scan_empty: Tap)
             ui, "scan-empty", ui.say("扫空瓶", "Scan an empty"), on_scan_empty, glyph=ft.Icons.UNDO_ROUNDED, height=64
         )
     )
-    return _scroll(body)
+    return step_body(body)
 
 
 def _fault_words(ui: Ui, run: DeliveryRun, fault: str) -> str:
@@ -307,178 +305,6 @@ def exchange_dock(ui: Ui, run: DeliveryRun, *, on_finish: Tap) -> list[ft.Contro
     ]
 
 
-# 检漏
-
-
-def leak_step(ui: Ui, run: DeliveryRun, *, on_photo: Tap) -> ft.Control:
-    methods = [forms.Choice(code, ui.words.option(code)) for code in ("instrument", "soap_water")]
-    method = run.leak.get("method", "instrument")
-
-    def change(name: str, value: Any) -> None:
-        run.leak = {**run.leak, name: value}
-
-    body: list[ft.Control] = [
-        text(ui.say("换瓶后检漏", "Leak test after the exchange"), size=TITLE, bold=True),
-        ft.Row([forms.segments(ui, "method", methods, method, lambda code: change("method", code))]),
-    ]
-    if method == "instrument":
-        reading = run.leak.get("reading_ppm")
-        shown = reading or ""
-        entry = forms.entry(
-            ui,
-            "reading-ppm",
-            ui.say("检漏读数", "Reading"),
-            shown,
-            lambda v: change("reading_ppm", v),
-            unit="ppm",
-            keyboard=ft.KeyboardType.NUMBER,
-        )
-        body.append(entry)
-        live = run.app.reading
-        if live is not None:
-            words = ui.say(
-                f"填入现在的读数 {live.value_ppm:.0f} ppm", f"Take the reading of now: {live.value_ppm:.0f} ppm"
-            )
-            body.append(
-                buttons.tonal(
-                    ui,
-                    "take-reading",
-                    words,
-                    lambda _: change("reading_ppm", f"{live.value_ppm:.1f}"),
-                    glyph=ft.Icons.AIR_ROUNDED,
-                )
-            )
-    pictures = [run.leak_photo.picture.data] if run.leak_photo else []
-    body.append(
-        photos.strip(ui, pictures, on_photo, ui.say("拍检漏照片", "Photo of the test"), identifier="leak-photo")
-    )
-    return _scroll(body)
-
-
-def leak_dock(ui: Ui, run: DeliveryRun, *, on_tight: Tap, on_leaking: Tap) -> list[ft.Control]:
-    needs_reading = (
-        run.leak.get("method", "instrument") == "instrument" and number_in(run.leak.get("reading_ppm", "")) is None
-    )
-    if needs_reading or run.leak_photo is None:
-        words = (
-            ui.say("还差读数", "The reading is missing")
-            if needs_reading
-            else ui.say("还差照片", "The photo is missing")
-        )
-        return [buttons.primary(ui, "leak-tight", words, None)]
-    leaking = buttons.outlined(
-        ui,
-        "leak-found",
-        ui.say("漏气：处理后再测", "It leaks: mend, test again"),
-        on_leaking,
-        danger=True,
-        glyph=ft.Icons.AIR_ROUNDED,
-    )
-    return [
-        leaking,
-        buttons.primary(
-            ui, "leak-tight", ui.say("不漏，去签收", "Tight: signature"), on_tight, glyph=ft.Icons.CHECK_ROUNDED
-        ),
-    ]
-
-
-# 签收
-
-
-def sign_step(ui: Ui, run: DeliveryRun, pad: ft.Control, *, on_photo: Tap) -> ft.Control:
-    signing = run.signing
-
-    def change(name: str, value: Any) -> None:
-        run.signing = {**run.signing, name: value}
-
-    kinds = [forms.Choice(code, ui.words.option(code)) for code in ("written", "text_code", "door_photo")]
-    relations = [forms.Choice(e.code, ui.say(e.zh, e.en)) for e in run.lists.get("receiver_relation", ())]
-    body: list[ft.Control] = [
-        ft.Row([forms.segments(ui, "kind", kinds, signing.get("kind"), lambda code: change("kind", code))]),
-        forms.entry(
-            ui, "receiver", ui.say("签收人", "Receiver"), signing.get("receiver", ""), lambda v: change("receiver", v)
-        ),
-    ]
-    kind = signing.get("kind")
-    if kind == "written":
-        body.insert(1, pad)
-    elif kind == "text_code":
-        body.append(
-            forms.entry(
-                ui,
-                "text-code",
-                ui.say("短信码", "Text code"),
-                signing.get("text_code", ""),
-                lambda v: change("text_code", v),
-                keyboard=ft.KeyboardType.NUMBER,
-            )
-        )
-    else:
-        pictures = [run.signature.picture.data] if run.signature else []
-        body.append(
-            photos.strip(ui, pictures, on_photo, ui.say("拍门前照片", "Photo at the door"), identifier="door-photo")
-        )
-    if relations:
-        body.append(text(ui.say("与户主关系", "Relation to the account holder"), bold=True, size=SECOND))
-        body.append(
-            forms.tiles(ui, "relation", relations, {signing.get("relation")}, lambda code: change("relation", code))
-        )
-    return _scroll(body)
-
-
-def sign_dock(ui: Ui, run: DeliveryRun, *, on_sign: Tap, has_ink: bool) -> list[ft.Control]:
-    signing = run.signing
-    kind = signing.get("kind")
-    missing = ""
-    if not str(signing.get("receiver", "")).strip():
-        missing = ui.say("还差签收人", "The receiver is missing")
-    elif kind == "written" and not has_ink:
-        missing = ui.say("请客户签名", "Let the customer sign")
-    elif kind == "text_code" and not signing.get("text_code"):
-        missing = ui.say("还差短信码", "The code is missing")
-    elif kind == "door_photo" and run.signature is None:
-        missing = ui.say("还差照片", "The photo is missing")
-    words = missing or ui.say("签收", "Signed")
-    return [
-        buttons.primary(
-            ui, "sign", words, None if missing else on_sign, glyph=None if missing else ft.Icons.DRAW_ROUNDED
-        )
-    ]
-
-
-# 收款
-
-
-def pay_step(ui: Ui, run: DeliveryRun) -> ft.Control:
-    def change(name: str, value: Any) -> None:
-        run.payment = {**run.payment, name: value}
-
-    methods = [forms.Choice(e.code, ui.say(e.zh, e.en), e.icon) for e in run.lists.get("payment_method", ())]
-    yuan = run.payment.get("yuan")
-    body: list[ft.Control] = [text(ui.say("收款（可不填）", "Payment (optional)"), size=TITLE, bold=True)]
-    body.append(forms.tiles(ui, "payment", methods, {run.payment.get("method")}, lambda code: change("method", code)))
-    body.append(
-        forms.entry(
-            ui,
-            "amount",
-            ui.say("金额", "Amount"),
-            yuan or "",
-            lambda v: change("yuan", v),
-            unit=ui.say("元", "CNY"),
-            keyboard=ft.KeyboardType.NUMBER,
-        )
-    )
-    return _scroll(body)
-
-
-def pay_dock(ui: Ui, *, on_complete: Tap) -> list[ft.Control]:
-    return [
-        buttons.primary(
-            ui, "complete", ui.say("完成配送，保存", "Finish and save"), on_complete, glyph=ft.Icons.SAVE_ROUNDED
-        )
-    ]
-
-
 def ended(ui: Ui, run: DeliveryRun) -> ft.Control:
     if run.step == "stopped":
         return panels.empty(
@@ -500,60 +326,3 @@ def ended(ui: Ui, run: DeliveryRun) -> ft.Control:
         ),
         good=True,
     )
-
-
-# 到访不遇
-
-
-def failed_visit_screen(ui: Ui, visit: FailedVisit, *, on_photo: Tap, on_save: Tap, on_back: Tap) -> ft.Control:
-    outcomes = [
-        forms.Choice("not_home", ui.words.option("not_home")),
-        forms.Choice("refused", ui.words.option("refused")),
-        forms.Choice("vacant", ui.words.option("vacant")),
-        forms.Choice("rescheduled", ui.words.option("rescheduled")),
-    ]
-    attempt = visit.run.task.attempt
-    body: list[ft.Control] = [
-        forms.tiles(ui, "outcome", outcomes, {visit.outcome}, lambda code: visit.change("outcome", code)),
-        *_outcome_fields(ui, visit, on_photo),
-    ]
-    missing = _visit_missing(ui, visit)
-    words = missing or ui.say("保存", "Save")
-    save = buttons.primary(
-        ui, "save-failed", words, None if missing else on_save, glyph=None if missing else ft.Icons.SAVE_ROUNDED
-    )
-    subtitle = ui.say(f"第 {attempt} 次到访", f"Visit no. {attempt}")
-    head = bars.head(ui, ui.say("没入户", "Could not enter"), subtitle=subtitle, on_back=on_back, close=True)
-    return column([head, _scroll(body), bars.dock(ui, [save])], expand=True)
-
-
-def _outcome_fields(ui: Ui, visit: FailedVisit, on_photo: Tap) -> list[ft.Control]:
-    fields = {field.name: field for field in form_of(VisitFailed)}
-    wanted = {
-        "not_home": ("notice_posted", "door_gap_ppm", "next_appointment"),
-        "refused": ("reason", "witness", "notice_posted"),
-        "vacant": ("door_gap_ppm",),
-        "rescheduled": ("next_appointment", "reason"),
-    }.get(visit.outcome, ())
-    parts: list[ft.Control] = []
-    if visit.outcome in {"not_home", "vacant", "refused"}:
-        pictures = [taken.picture.data for taken in visit.pictures]
-        words = (
-            ui.say("拍门口和通知", "Photo: door, notice") if visit.outcome == "not_home" else ui.say("拍照", "Photo")
-        )
-        parts.append(photos.strip(ui, pictures, on_photo, words))
-    parts += [forms.field_control(ui, fields[name], visit.values.get(name), {}, visit.change) for name in wanted]
-    return parts
-
-
-def _visit_missing(ui: Ui, visit: FailedVisit) -> str:
-    """What the button says; the work refuses the same."""
-    if not visit.outcome:
-        return ui.say("先选到访结果", "Choose the outcome")
-    if visit.outcome in {"not_home", "vacant"} and not visit.pictures:
-        return ui.say("还差门口照片", "A photo of the door is missing")
-    if visit.outcome == "refused" and not visit.values.get("reason"):
-        return ui.say("还差拒检原因", "The reason is missing")
-    if visit.outcome == "rescheduled" and not visit.values.get("next_appointment"):
-        return ui.say("还差预约日期", "The date is missing")
-    return ""

@@ -264,7 +264,7 @@ def _loss(ui: Ui, loss: Loss) -> ft.Control:
         ui,
         ui.say(
             f"只在本机：{loss.records} 条记录、{loss.photos} 张照片、{loss.drafts} 份草稿。先同步。",
-            f"Only here: {loss.records} records, {loss.photos} photos, {loss.drafts} drafts. Sync before handing it in.",
+            f"Only here: {loss.records} records, {loss.photos} photos, {loss.drafts} drafts. Sync first.",
         ),
         kind="warn",
     )

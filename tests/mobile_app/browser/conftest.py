@@ -1,4 +1,4 @@
-"""The app as a process of its own, driven in Chromium at a phone's size over a phone's folder that was filled before."""
+"""The app as a process of its own, driven in Chromium at a phone's size, over a folder that was filled before."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What a worker does with his thumb, in Chromium at a phone's size; every picture goes to test-results/ to be looked at."""
+"""What a worker does with his thumb, in Chromium at a phone's size; its pictures are in test-results/."""
 
 import asyncio
 import json
@@ -131,7 +131,9 @@ class TestPatrol:
         await screen.hook("report-hazard").wait_for(state="attached")
         east = town.PLANE.degrees(0, 60)
         await gps.tell(f"goto {east[0]} {east[1]}")
-        await screen.page.get_by_text("13", exact=False).first.wait_for(state="attached", timeout=40_000)
+        await (
+            screen.page.locator("flt-semantics-host").get_by_text("14").first.wait_for(timeout=40_000, state="attached")
+        )
         await screen.picture("2-patrol")
         [visit] = records_on(screen.folder, "checkpoint.visited")
         assert (visit.check_point_id, visit.proof, visit.result) == ("p1", "gps", "normal")
@@ -214,7 +216,8 @@ class TestDelivery:
         for item in ("regulator", "flame"):
             await screen.tap(f"{item}-pass")
         await screen.tap("finish-check")
-        await screen.sees("不予供气")
+        await screen.sees("隐患已存")
+        await screen.picture("6-delivery-stopped")
         [checked] = records_on(screen.folder, "delivery.checked")
         assert not checked.passed
         [hazard] = records_on(screen.folder, "hazard.reported")
@@ -255,7 +258,7 @@ class TestRecordsAndLanguage:
         await screen.tap("tab-me")
         await screen.tap("open-settings")
         await screen.tap("language-en")
-        await screen.sees("Language")
+        await screen.sees("Devices")
         await screen.tap("theme-night")
         await screen.picture("9-settings-night")
         await screen.tap("back")
