@@ -87,7 +87,7 @@ LIGHT = Look(
 )
 
 DARK = Look(
-    primary="#7CB8F2",
+    primary="#7EBAF3",
     on_primary="#0A1B2C",
     primary_strong="#A9D2FA",
     primary_soft="#1E3750",

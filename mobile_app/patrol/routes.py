@@ -5,7 +5,8 @@ from typing import Any
 import flet as ft
 
 from mobile_app.components.photos import choose_photo
-from mobile_app.patrol.screens import finish_sheet, leak_screen, patrol_actions, patrol_screen, visit_screen
+from mobile_app.patrol.leak_screen import leak_screen
+from mobile_app.patrol.screens import finish_sheet, patrol_actions, patrol_screen, visit_screen
 from mobile_app.patrol.state import PatrolRun, Visit
 from mobile_app.scanning.state import code_in, tag_near
 from mobile_app.today.routes import pill
