@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -146,6 +146,14 @@ def _as_problem(error: Exception) -> dict[str, Any]:
         return error.problem()
     if isinstance(error, IntegrityError):
         return _broken_constraint(error)
+    if isinstance(error, DataError):
+        # What passed the schema's bounds and yet is no value of PostgreSQL's: a NUL in a text, a number beyond 64 bits.
+        return problem(
+            422,
+            "value.unusable",
+            "内容含有无法保存的字符或数值。",
+            "It holds a character or number that cannot be kept.",
+        )
     status = error.status_code if isinstance(error, HTTPException) else 500
     code, zh, en = _FRAMEWORK.get(status, _FRAMEWORK[500 if status >= HTTPStatus.INTERNAL_SERVER_ERROR else 400])
     facts: dict[str, Any] = {}

@@ -1,12 +1,15 @@
 """Health, metrics, headers and the shape of errors."""
 
 import msgspec
+import pytest
 from litestar import get
 from litestar.testing import AsyncTestClient
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.app import create_app
 from backend.db import Database
 from backend.settings import Settings
+from tests.factories.accounts import bearer, make_company, make_staff
 
 
 class TestHealth:
@@ -32,6 +35,21 @@ class TestSchema:
         schema = (await client.get("/schema/openapi.json")).json()
         assert schema["openapi"].startswith("3.1")
         assert "/api/sign-in" in schema["paths"]
+
+
+class TestMalformed:
+    @pytest.mark.parametrize("body", [b'{"staff_number": "\xff"}', b"[" * 100_000], ids=["no UTF-8", "endless nesting"])
+    async def test_json_that_no_reader_reads_is_the_senders_fault(self, client: AsyncTestClient, body: bytes) -> None:
+        answer = await client.post("/api/sign-in", content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
+
+    @pytest.mark.parametrize("query", ["search=%00", f"offset={10**22}"])
+    async def test_a_value_that_postgresql_does_not_know_is_the_senders_fault(
+        self, client: AsyncTestClient, session: AsyncSession, query: str
+    ) -> None:
+        staff = await make_staff(session, await make_company(session), roles=["company_admin"])
+        answer = await client.get(f"/api/hazards?{query}", headers=bearer(client, staff))
+        assert (answer.status_code, answer.json()["code"]) == (422, "value.unusable")
 
 
 class TestAnswers:
