@@ -7,6 +7,7 @@ import pytest
 
 from backend.cluster import Cluster
 from backend.db import libpq_url
+from backend.migrations.run import check, upgrade
 
 _NAME = "migrated_by_test"
 
@@ -28,3 +29,7 @@ class TestUpgrade:
             queue = connection.execute("SELECT to_regclass('procrastinate_jobs')::text").fetchone()
         assert versions == (1,)
         assert queue == ("procrastinate_jobs",)
+
+    def test_tables_and_models_agree(self, empty: str) -> None:
+        upgrade(empty)
+        check(empty)
