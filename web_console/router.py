@@ -7,13 +7,18 @@ from litestar.static_files import create_static_files_router
 
 from web_console import basemap, errors, live
 from web_console.pages import (
+    audit,
     customers,
     cylinders,
     deliveries,
+    devices,
     findings,
     hazards,
     overview,
     plans,
+    review,
+    search,
+    settings,
     sign_in,
     tasks,
     todo,
@@ -49,6 +54,11 @@ pages = Router(
         *deliveries.handlers,
         *customers.handlers,
         *cylinders.handlers,
+        *review.handlers,
+        *devices.handlers,
+        *audit.handlers,
+        *settings.handlers,
+        *search.handlers,
     ],
 )
 router = Router(

@@ -39,3 +39,109 @@ FIELD_WORDS = {
     "customer": ("客户档案", "customer's record"),
     "position": ("位置", "position"),
 }
+
+# Facts that contradict each other (问题单).
+CONFLICTS = {
+    "task.withdrawn": ("已撤回的任务仍被执行", "A withdrawn task was carried out"),
+    "task.reassigned": ("已改派的任务仍由原人执行", "A reassigned task was carried out by the first person"),
+    "task.other_staff": ("任务由他人执行", "A task was carried out by somebody else"),
+    "delivery.incomplete_customer": ("档案不全的客户已送达", "Delivered to a customer whose record is incomplete"),
+    "delivery.other_staff": ("配送单由他人完成", "An order was carried out by another driver"),
+    "delivery.withdrawn": ("已撤回的配送单仍已送达", "A withdrawn order was delivered"),
+    "delivery.reassigned": ("已改派的配送单由原人送达", "A reassigned order was delivered by the first driver"),
+    "cylinder.delivered_twice": ("一瓶两处送达", "One cylinder delivered twice"),
+    "cylinder.delivered_by_other": ("送达人不是装车人", "Delivered by somebody who had not loaded it"),
+    "cylinder.returned_from_other": ("从另一户回收", "Taken back from another customer"),
+    "cylinder.loaded_while_at_customer": ("还在客户处就装车", "Loaded while at a customer's"),
+}
+
+# The company's lists, by name.
+LISTS = {
+    "hazard_type": ("隐患类型", "Hazard types"),
+    "hazard_grade": ("隐患等级", "Hazard grades"),
+    "hazard_source": ("隐患来源", "Sources of hazards"),
+    "unreachable_reason": ("无法到达原因", "Reasons out of reach"),
+    "check_point_item": ("检查点项目", "Check point items"),
+    "machinery": ("施工机械", "Machinery"),
+    "works_progress": ("施工进度", "Progress of works"),
+    "leak_action": ("泄漏处置", "Actions at a leak"),
+    "delivery_check_item": ("随瓶安检项目", "Check at delivery"),
+    "receiver_relation": ("签收人关系", "Receiver's relation"),
+    "payment_method": ("收款方式", "Methods of payment"),
+    "returned_cylinder_fault": ("空瓶异常", "Faults of returned cylinders"),
+    "customer_category": ("客户类别", "Classes of customers"),
+    "facility_kind": ("设施类型", "Kinds of facilities"),
+    "visit_outcome": ("到访结果", "Outcomes of a visit"),
+}
+
+# Fields of a network file that a column can be named for.
+IMPORT_FIELDS = {
+    "code": ("编号", "Code"),
+    "pressure_level": ("压力级制", "Pressure level"),
+    "material": ("材质", "Material"),
+    "diameter": ("管径", "Diameter"),
+    "laid_year": ("敷设年份", "Year laid"),
+    "area": ("巡线片区", "Patrol area"),
+    "kind": ("设施类型", "Kind"),
+    "name": ("名称", "Name"),
+    "lon": ("经度", "Longitude"),
+    "lat": ("纬度", "Latitude"),
+    "wkt": ("WKT", "WKT"),
+}
+
+# What the audit calls each action.
+ACTIONS = {
+    "staff.signed_in": ("手机登录", "signed in on a phone"),
+    "console.signed_in": ("登录控制台", "signed in to the console"),
+    "staff.signed_out": ("退出登录", "signed out"),
+    "sign_in.locked": ("登录被锁定", "sign-in locked"),
+    "refresh_token.reused": ("登录凭证被重复使用", "a refresh token was used twice"),
+    "staff.created": ("新建人员", "made a member of staff"),
+    "staff.units_set": ("设置所属单位", "set units"),
+    "staff.deactivated": ("停用人员", "closed an account"),
+    "staff.reinstated": ("恢复人员", "reopened an account"),
+    "role.granted": ("授权", "granted a role"),
+    "role.withdrawn": ("撤销授权", "withdrew a role"),
+    "password.reset": ("重置密码", "reset a password"),
+    "password.changed": ("修改密码", "changed the password"),
+    "device.registered": ("登记设备", "registered a device"),
+    "device.revoked": ("停用设备", "revoked a device"),
+    "organisation.created": ("新建机构", "made an organisation"),
+    "network.imported": ("导入管网", "imported a network"),
+    "area.drawn": ("划定片区", "drew an area"),
+    "plan.saved": ("保存巡线计划", "saved a plan"),
+    "plan.stopped": ("停止巡线计划", "stopped a plan"),
+    "task.reassigned": ("改派任务", "reassigned a task"),
+    "task.withdrawn": ("撤回任务", "withdrew a task"),
+    "hazard.decide": ("核定隐患", "decided a hazard's grade"),
+    "hazard.dismiss": ("隐患不成立", "dismissed a hazard"),
+    "hazard.dispatch": ("隐患派单", "dispatched a hazard"),
+    "hazard.rectify": ("整改完成", "rectified a hazard"),
+    "hazard.recheck": ("复查销号", "closed a hazard"),
+    "hazard.return": ("退回隐患", "returned a hazard"),
+    "hazard.extend": ("隐患延期", "extended a hazard"),
+    "hazard.supervise": ("挂牌督办", "put a hazard under supervision"),
+    "leak.confirmed": ("确认疑似泄漏", "confirmed a leak"),
+    "leak.unfounded": ("疑似泄漏不成立", "found a leak unfounded"),
+    "works.ended": ("结束施工点", "ended works"),
+    "order.created": ("新建配送单", "planned an order"),
+    "order.reassigned": ("改派配送单", "reassigned an order"),
+    "order.retried": ("再约上门", "planned a further visit"),
+    "order.withdrawn": ("撤回配送单", "withdrew an order"),
+    "customer.saved": ("保存客户档案", "saved a customer"),
+    "customer.identity_read": ("查看证件号码", "read an identity number"),
+    "cylinder.saved": ("保存气瓶档案", "saved a cylinder"),
+    "record.quarantined": ("记录转待核实", "a record was held"),
+    "record.replayed": ("重放收下", "replayed a record"),
+    "record.dismissed": ("记录不采用", "dismissed a record"),
+    "conflict.settled": ("问题单定案", "settled a conflict"),
+    "list.changed": ("修改选项表", "changed a list"),
+    "settings.changed": ("修改限值", "changed the limits"),
+    "client.created": ("新建接入方", "made a client"),
+    "client.withdrawn": ("停用接入方", "withdrew a client"),
+    "regulator.read": ("监管读取数据", "the regulator read data"),
+}
+
+
+def action_words(action: str) -> tuple[str, str]:
+    return ACTIONS.get(action, (action, action))

@@ -33,6 +33,9 @@
     } else if (!event.target.closest("a,button,input,select,label")) location.href = target.dataset.href;
   });
 
+  // A tick in a row's first cell marks the row and does not open it.
+  document.addEventListener("click", (event) => { if (event.target.closest("td.w-check")) event.stopPropagation(); }, true);
+
   // A menu closes when something else is clicked.
   document.addEventListener("click", (event) => {
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
