@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
-    if report.when == "call":
+    # Also what did not come so far as to run, or broke when it was over.
+    if report.when == "call" or report.outcome != "passed":
         for mark in item.iter_markers("requirement"):
             for requirement in mark.args:
                 outcomes = item.config.stash[proved_by].setdefault(requirement, [])
