@@ -8,6 +8,8 @@ import argparse
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 import sys
 
 _CHUNK = 65_536
@@ -35,6 +37,9 @@ class Cable:
 
     def reset(self) -> None:
         for writer in self._open:
+            # Not lingering: the other end is told of a reset, not of an orderly end.
+            connection = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
         self._open.clear()
 

@@ -16,14 +16,16 @@ def walking_route(lines: Sequence[Sequence[Point]]) -> list[Point]:
     for part in nx.connected_components(graph):
         # From a dead end, so that a street without branches is walked once.
         start = min(part, key=lambda point: (graph.degree(point), point))
-        steps = list(nx.dfs_labeled_edges(graph, start))
-        last = max(n for n, (_, _, kind) in enumerate(steps) if kind == "forward")
         walked: set[frozenset[Point]] = set()
-        for a, b, kind in steps[: last + 1]:
-            if kind == "reverse" and a != b:
+        end = 0
+        for a, b, kind in nx.dfs_labeled_edges(graph, start):
+            if kind == "reverse":
                 route.append(a)
             elif frozenset((a, b)) not in walked:
                 # An edge to where one has been already is walked there and back.
                 route += [b] if kind == "forward" else [b, a]
+                end = len(route) if kind == "forward" else len(route) - 1
             walked.add(frozenset((a, b)))
+        # Nobody walks back when nothing is left to see.
+        del route[end:]
     return [point for n, point in enumerate(route) if n == 0 or point != route[n - 1]]
