@@ -1,6 +1,7 @@
 """What a worker does with his thumb, in Chromium at a phone's size; its pictures are in test-results/."""
 
 import asyncio
+import io
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from device_bridge.codes import make_qr
+from mobile_app.theme import LIGHT
 from sync.databases import user_database
 from sync.documents import FieldRecord, decode_record
 from sync.store.records import RecordStore
@@ -31,6 +34,20 @@ def records_on(folder: Path, tag: str) -> list[FieldRecord]:
 async def open_task(screen: Screen, task_id: str) -> None:
     await screen.tap(f"agenda-{task_id}")
     await screen.tap("start-task")
+
+
+async def until_green(screen: Screen, *, pixels: int) -> None:
+    """Waits until that much of the map shows the colour of walked pipe."""
+    walked = tuple(int(LIGHT.walked[i : i + 2], 16) for i in (1, 3, 5))
+    seen = 0
+    for _ in range(60):
+        shot = await screen.page.screenshot(clip={"x": 0, "y": 160, "width": 390, "height": 360})
+        image = Image.open(io.BytesIO(shot)).convert("RGB")
+        seen = sum(number for number, colour in image.getcolors(image.width * image.height) or () if colour == walked)
+        if seen >= pixels:
+            return
+        await asyncio.sleep(0.5)
+    pytest.fail(f"only {seen} pixels of walked pipe")
 
 
 class Gps:
@@ -131,9 +148,7 @@ class TestPatrol:
         await screen.hook("report-hazard").wait_for(state="attached")
         east = town.PLANE.degrees(0, 60)
         await gps.tell(f"goto {east[0]} {east[1]}")
-        await (
-            screen.page.locator("flt-semantics-host").get_by_text("14").first.wait_for(timeout=40_000, state="attached")
-        )
+        await until_green(screen, pixels=900)
         await screen.picture("2-patrol")
         [visit] = records_on(screen.folder, "checkpoint.visited")
         assert (visit.check_point_id, visit.proof, visit.result) == ("p1", "gps", "normal")
