@@ -39,7 +39,8 @@ class Cable:
         for writer in self._open:
             # Not lingering: the other end is told of a reset, not of an orderly end.
             connection = writer.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if connection.fileno() >= 0:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
         self._open.clear()
 
