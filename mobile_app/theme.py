@@ -125,12 +125,12 @@ DARK = Look(
 # A full-screen verdict and the alarm look the same by day and by night: red and green are told apart by shape and word.
 ALARM_FILL, ALLOWED_FILL, ON_FILL = "#912018", "#085D3A", "#FFFFFF"
 
-PIPE_WIDTHS = {"次高压A": 4.5, "次高压B": 4.5, "中压A": 3.5, "中压B": 3.0, "低压": 2.0}
-DASHED_LEVELS = frozenset({"低压"})
+PIPE_WIDTHS = {"sub_high_a": 4.5, "sub_high_b": 4.5, "medium_a": 3.5, "medium_b": 3.0, "low": 2.0}
+DASHED_LEVELS = frozenset({"low"})
 
 
 def pipe_colour(look: Look, pressure_level: str) -> str:
-    colours = {"中压A": look.pipe_medium_a, "中压B": look.pipe_medium_b, "低压": look.pipe_low}
+    colours = {"medium_a": look.pipe_medium_a, "medium_b": look.pipe_medium_b, "low": look.pipe_low}
     return colours.get(pressure_level, look.pipe_high)
 
 

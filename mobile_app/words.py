@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from sync.documents.envelope import tag_of
+from sync.rules.pressure_levels import PRESSURE_LEVELS
 
 Language = Literal["zh", "en"]
 
@@ -76,14 +77,6 @@ OPTION_TITLES: dict[str, tuple[str, str]] = {
     "low": ("低压", "Low pressure"),
 }
 
-PRESSURE_TITLES: dict[str, str] = {
-    "低压": "Low",
-    "中压B": "Medium B",
-    "中压A": "Medium A",
-    "次高压B": "Sub-high B",
-    "次高压A": "Sub-high A",
-}
-
 WEEKDAYS = (
     ("周一", "Mon"),
     ("周二", "Tue"),
@@ -117,7 +110,8 @@ class Words(msgspec.Struct, frozen=True):
         return self.of(OPTION_TITLES, value)
 
     def pressure(self, level: str) -> str:
-        return self.say(level, PRESSURE_TITLES.get(level, level))
+        known = PRESSURE_LEVELS.get(level)
+        return self.say(known.zh, known.en) if known else level
 
     def levels(self, levels: tuple[str, ...]) -> str:
         return self.say("、", ", ").join(self.pressure(level) for level in levels)

@@ -6,22 +6,7 @@ from typing import Any
 
 import msgspec
 
-
-class Level(msgspec.Struct, frozen=True):
-    """A pressure level of GB 55009; `max_mpa` is its upper bound."""
-
-    zh: str
-    en: str
-    max_mpa: float
-
-
-PRESSURE_LEVELS = {
-    "low": Level("低压", "Low pressure", 0.01),
-    "medium_b": Level("中压B", "Medium pressure B", 0.2),
-    "medium_a": Level("中压A", "Medium pressure A", 0.4),
-    "sub_high_b": Level("次高压B", "Sub-high pressure B", 0.8),
-    "sub_high_a": Level("次高压A", "Sub-high pressure A", 1.6),
-}
+from sync.rules.pressure_levels import PRESSURE_LEVELS
 
 # Words of company files -> codes of the list `facility_kind`; what is not here is kept as `other`.
 _FACILITY_KINDS = {

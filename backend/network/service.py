@@ -17,9 +17,9 @@ from backend.db import CGCS2000
 from backend.errors import ConflictingError, MissingError, UnusableError
 from backend.network.importing import advance_version, degrees, import_network, post_references
 from backend.network.models import Facility, NetworkVersion, PatrolArea, Pipe
-from backend.network.rules import PRESSURE_LEVELS
 from backend.network.schemas import AreaOut, NearPipe, PipeLine
 from backend.scope import Caller, scoped
+from sync.rules.pressure_levels import PRESSURE_LEVELS
 
 __all__ = [
     "PRESSURE_LEVELS",

@@ -82,14 +82,14 @@ def pipe(key: str, level: str, *corners: tuple[float, float], material: str = "P
 
 
 PIPES = (
-    pipe("zq1", "中压A", (-300, 0), (0, 60), (320, 130)),
-    pipe("zq2", "中压A", (0, 60), (60, -200)),
-    pipe("zq3", "中压A", (60, -200), (390, -130)),
-    pipe("zq4", "中压A", (320, 130), (390, -130)),
-    pipe("cg1", "次高压B", (-350, 240), (450, 400), material="钢管", diameter="D219×6.3"),
-    pipe("zb1", "中压B", (-200, 20), (-140, 290), material="PE80", diameter="dn110"),
-    pipe("dy1", "低压", (150, 92), (200, 300), material="PE80", diameter="dn63"),
-    pipe("dy2", "低压", (150, -180), (100, -330), material="PE80", diameter="dn63"),
+    pipe("zq1", "medium_a", (-300, 0), (0, 60), (320, 130)),
+    pipe("zq2", "medium_a", (0, 60), (60, -200)),
+    pipe("zq3", "medium_a", (60, -200), (390, -130)),
+    pipe("zq4", "medium_a", (320, 130), (390, -130)),
+    pipe("cg1", "sub_high_b", (-350, 240), (450, 400), material="钢管", diameter="D219×6.3"),
+    pipe("zb1", "medium_b", (-200, 20), (-140, 290), material="PE80", diameter="dn110"),
+    pipe("dy1", "low", (150, 92), (200, 300), material="PE80", diameter="dn63"),
+    pipe("dy2", "low", (150, -180), (100, -330), material="PE80", diameter="dn63"),
 )
 FACILITIES = tuple(
     Facility(
@@ -128,7 +128,7 @@ PATROL = msgspec.structs.replace(
     phones.PATROL,
     title="站前街片区巡线",
     area_name="站前街片区",
-    pressure_levels=("中压A",),
+    pressure_levels=("medium_a",),
     pipe_ids=("zq1", "zq2", "zq3", "zq4"),
     length_m=1470,
     check_points=POINTS,
