@@ -6,7 +6,6 @@ A database's `_security` lists who are its members. Members of a `unit_` databas
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -26,6 +25,8 @@ SESSION_SECONDS = 600
 # Verified tokens are remembered, since one signature check costs as much as serving a small document.
 REMEMBERED_TOKENS = 2000
 UNIT_PREFIX = "unit_"
+# The local document in which the backend's intake keeps its place.
+INTAKE = "intake"
 
 # Requests that write nothing although their method is POST.
 _READING_POSTS = frozenset({
@@ -121,7 +122,7 @@ class Gate:
     def _from_basic(self, credentials: str) -> Principal:
         try:
             name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # not base64, not ASCII, or not UTF-8 inside
             raise Unauthorized("Name or password is incorrect.") from error
         return self.sign_in(name, password)
 
@@ -134,7 +135,7 @@ class Gate:
             text, _, seal = base64.urlsafe_b64decode(padded).decode().rpartition(":")
             name, _, until = text.rpartition(":")
             good = hmac.compare_digest(seal.encode(), self._seal(text).encode())
-        except (CookieError, binascii.Error, ValueError):
+        except (CookieError, ValueError):
             return ANONYMOUS  # so that a broken cookie does not stand in the way of signing in anew
         if not good or name != self._admin[0] or int(until, 16) <= time.time():
             return ANONYMOUS

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from sync.endpoint import databases, documents, feeds, server
-from sync.endpoint.access import ANONYMOUS, UNIT_PREFIX, Principal, require_server_admin, writes
+from sync.endpoint.access import ANONYMOUS, INTAKE, UNIT_PREFIX, Principal, require_server_admin, writes
 from sync.endpoint.hub import Hub
 from sync.endpoint.messages import (
     Disconnected,
@@ -72,7 +72,9 @@ async def _answer(hub: Hub, request: Request, receive: Receive) -> Response:
         # The body is read before it is refused, so that the peer hears the reason.
         await drain(receive, hub.limits.request_bytes)
         raise
-    request.body = await read_body(receive, request.headers, hub.limits.request_bytes)
+    stranger = request.principal is ANONYMOUS
+    limit_bytes = hub.limits.stranger_bytes if stranger else hub.limits.request_bytes
+    request.body = await read_body(receive, request.headers, limit_bytes)
     feed = feeds.find(request)
     if feed is not None:
         return await feed(hub, request, receive)
@@ -102,6 +104,9 @@ def _admit_to_database(hub: Hub, request: Request, principal: Principal) -> None
         raise Forbidden("You are not allowed to access this db.")
     security = hub.security(name)
     security.require_member(principal)
+    if request.method not in {"GET", "HEAD"} and rest == ["_local", INTAKE] and not principal.is_admin:
+        # What intake knows the hub again by; a phone that changes it has everything read from the beginning.
+        raise Forbidden("This local document is the server's.")
     if not writes(request.method, request.parts) or principal.is_admin:
         return
     if rest and rest[0] in {"_security", "_revs_limit", "_compact", "_design"}:

@@ -8,11 +8,11 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from sync.endpoint.access import Security
+from sync.endpoint.access import Principal, Security
 from sync.endpoint.hub import Hub, Limits
 from sync.endpoint.messages import Request, Response, answer
 from sync.endpoint.reading import ReadOptions, document_json
-from sync.errors import BadRequest, NotAllowed, NotImplementedHere, SyncError, TooLarge
+from sync.errors import BadRequest, Forbidden, NotAllowed, NotImplementedHere, SyncError, TooLarge
 from sync.store.models import Document
 from sync.store.store import Store
 from sync.store.wire import Fields, decode_document, encode
@@ -79,8 +79,19 @@ def check_size(document: Document, limits: Limits) -> Document:
     return document
 
 
-def decode_bulk(docs: Sequence[Fields], limits: Limits) -> list[Document]:
+def check_answer(size_bytes: int, limits: Limits) -> None:
+    """Raises before an answer is put together that would not fit into memory."""
+    if size_bytes > limits.answer_bytes:
+        raise TooLarge("the answer is too large: ask for less at once")
+
+
+def decode_bulk(docs: Sequence[Fields], limits: Limits, who: Principal) -> list[Document]:
     decoded = [check_size(decode_document(fields), limits) for fields in docs]
+    for document in decoded:
+        if document.id.startswith("_local/"):
+            raise NotImplementedHere("Write local documents with PUT.")
+        if document.id.startswith("_design/") and not who.is_admin:
+            raise Forbidden("You are not a db or server admin.")
     return [doc if doc.id else msgspec.structs.replace(doc, id=uuid.uuid4().hex) for doc in decoded]
 
 
@@ -101,9 +112,7 @@ def _info(hub: Hub, request: Request) -> Response:
 
 
 def _post_document(hub: Hub, request: Request) -> Response:
-    (document,) = decode_bulk([request.json(Fields)], hub.limits)
-    if document.id.startswith("_local/"):
-        raise NotImplementedHere("Write local documents with PUT.")
+    (document,) = decode_bulk([request.json(Fields)], hub.limits, request.principal)
     rev = hub.store(request.parts[0]).put_many([document])[0]
     if isinstance(rev, SyncError):
         raise rev
@@ -115,7 +124,7 @@ def _bulk_docs(hub: Hub, request: Request) -> Response:
     bulk = request.json(BulkDocs)
     if bulk.all_or_nothing:
         raise NotImplementedHere("all_or_nothing is not supported")
-    documents = decode_bulk(bulk.docs, hub.limits)
+    documents = decode_bulk(bulk.docs, hub.limits, request.principal)
     store = hub.store(request.parts[0])
     if not bulk.new_edits:
         if any(not document.rev for document in documents):
@@ -137,7 +146,8 @@ def _bulk_get(hub: Hub, request: Request) -> Response:
     store = hub.store(request.parts[0])
     asked: list[tuple[str, Any]] = [(each.id, [each.rev] if each.rev else "all") for each in wanted]
     found = store.read_revs(asked, latest=request.flag("latest"))
-    results = []
+    results: list[bytes] = []
+    size = 0
     for each, documents in zip(wanted, found, strict=True):
         options = ReadOptions(
             revisions=request.flag("revs"),
@@ -151,6 +161,8 @@ def _bulk_get(hub: Hub, request: Request) -> Response:
             for document in documents
         ] or [encode({"error": _not_found(each.id, each.rev or "undefined")})]
         results.append(b'{"id":' + encode(each.id) + b',"docs":[' + b",".join(listed) + b"]}")
+        size += len(results[-1])
+        check_answer(size, hub.limits)
     body = b'{"results":[' + b",".join(results) + b"]}\n"
     return Response(200, body, {"content-type": "application/json"})
 
@@ -183,10 +195,15 @@ def _all_docs(hub: Hub, request: Request) -> Response:
     include = request.flag("include_docs")
     if keys is not None:
         known = store.winners(keys)
-        rows = [_key_row(store, key, known.get(key), options if include else None) for key in keys]
+        found = (_key_row(store, key, known.get(key), options if include else None) for key in keys)
     else:
         listed = _range(store, request)
-        rows = [_row(store, document, options if include else None) for document in listed]
+        found = (_row(store, document, options if include else None) for document in listed)
+    rows, size = [], 0
+    for row in found:
+        rows.append(row)
+        size += len(row)
+        check_answer(size, hub.limits)
     head = b'{"total_rows":%d,"offset":%s,"rows":[\r\n' % (
         store.info().doc_count,
         b"null" if keys is not None else b"0",

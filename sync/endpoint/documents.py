@@ -1,17 +1,17 @@
 """One document: reading, writing, its attachments, and local documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from sync.endpoint.databases import check_size
+from sync.endpoint.databases import check_answer, check_size
 from sync.endpoint.hub import Hub
-from sync.endpoint.messages import Request, Response, answer
+from sync.endpoint.messages import LONGEST_NUMBER, Request, Response, answer
 from sync.endpoint.multipart import parse_related, write_mixed, write_related
 from sync.endpoint.reading import ReadOptions, document_json, with_files
-from sync.errors import BadRequest, Conflict, NotAllowed, NotFound, NotImplementedHere, SyncError
+from sync.errors import BadRequest, Conflict, NotAllowed, NotFound, NotImplementedHere, SyncError, TooLarge
 from sync.store.models import NO_ATTACHMENTS, Attachment, Document, MissingRev
 from sync.store.store import Store
 from sync.store.wire import Fields, decode_document, decode_fields, encode
@@ -48,7 +48,7 @@ def _get(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
     store = hub.store(request.parts[0])
     options = ReadOptions.of(request)
     if "open_revs" in request.query:
-        return _get_open_revs(store, request, doc_id, options)
+        return _get_open_revs(hub, request, doc_id, options)
     rev = request.query.get("rev")
     if rev is not None and request.flag("latest"):
         found = store.open_revs(doc_id, [rev], latest=True)[0]
@@ -68,14 +68,18 @@ def _get(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
     return Response(200, body, {"content-type": "application/json", "etag": etag})
 
 
-def _get_open_revs(store: Store, request: Request, doc_id: str, options: ReadOptions) -> Response:
+def _get_open_revs(hub: Hub, request: Request, doc_id: str, options: ReadOptions) -> Response:
+    store = hub.store(request.parts[0])
     asked: Any = "all" if request.query["open_revs"] == "all" else request.json_query("open_revs", list[str])
+    if isinstance(asked, list):
+        asked = list(dict.fromkeys(asked))  # the same one a thousand times is one
     found = store.open_revs(doc_id, asked, latest=request.flag("latest"))
     if not found:
         raise NotFound
     if request.accepts("multipart/mixed"):
         # As in CouchDB: files come along unless the reader says that it has them.
         options = msgspec.structs.replace(options, attachments=True)
+        check_answer(_files_bytes(found), hub.limits)
         content_type, body = write_mixed([_mixed_part(store, each, options) for each in found])
         return Response(200, body, {"content-type": content_type})
     listed = [
@@ -85,6 +89,11 @@ def _get_open_revs(store: Store, request: Request, doc_id: str, options: ReadOpt
         for each in found
     ]
     return Response(200, b"[" + b",".join(listed) + b"]\n", {"content-type": "application/json"})
+
+
+def _files_bytes(found: Sequence[Document | MissingRev]) -> int:
+    documents = [each for each in found if isinstance(each, Document)]
+    return sum(att.length for document in documents for att in document.attachments.values())
 
 
 def _mixed_part(
@@ -172,6 +181,8 @@ def _range(header: str, length: int) -> range | None:
     first, dash, last = header.removeprefix("bytes=").partition("-")
     if not header.startswith("bytes=") or not dash or not (first + last).isdecimal() or not first:
         return None
+    if max(len(first), len(last)) > LONGEST_NUMBER:
+        return None
     wanted = range(int(first), min(int(last) + 1 if last else length, length))
     return wanted or None
 
@@ -218,12 +229,22 @@ def _handle_local(hub: Hub, store: Store, request: Request, key: str, rest: list
         return Response(200, body + b"\n", {"content-type": "application/json"})
     if request.method == "PUT":
         document = check_size(_local_document(decode_fields(request.body), doc_id), hub.limits)
+        if not request.principal.is_admin:
+            _check_local(hub, store, key, document)
         return _written(request, doc_id, store.put_local(key, document.body, rev=document.rev or None))
     if request.method == "DELETE":
         if not store.delete_local(key):
             raise NotFound
         return answer({"ok": True, "id": doc_id, "rev": "0-0"})
     raise NotAllowed("Only DELETE,GET,PUT allowed")
+
+
+def _check_local(hub: Hub, store: Store, key: str, document: Document) -> None:
+    """What a member keeps for himself is a checkpoint, and there are not endlessly many."""
+    if len(document.body) + len(key) > hub.limits.local_bytes:
+        raise TooLarge(document.id[:100], error="document_too_large")
+    if store.get_local(key) is None and len(store.list_local(limit=hub.limits.local_count)) >= hub.limits.local_count:
+        raise TooLarge("There are too many local documents in this database.")
 
 
 def _local_document(fields: Fields, doc_id: str) -> Document:

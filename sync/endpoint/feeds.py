@@ -16,7 +16,7 @@ from msgspec import Struct
 from sync.endpoint.access import ADMIN_ROLE, Principal
 from sync.endpoint.databases import sequence
 from sync.endpoint.hub import Hub
-from sync.endpoint.messages import Receive, Request, Response
+from sync.endpoint.messages import LONGEST_NUMBER, Receive, Request, Response
 from sync.endpoint.reading import ReadOptions, document_json
 from sync.endpoint.selector import Selector
 from sync.errors import BadRequest, NotImplementedHere, SyncError
@@ -30,6 +30,8 @@ DEFAULT_WAIT_MS = 60_000
 SHORTEST_HEARTBEAT_MS = 100
 # Rows read at once: enough to keep the disk busy, few enough for a small memory.
 BATCH = 1000
+# With documents and their files a batch ends here, so that a thousand photos are not in memory at once.
+BATCH_BYTES = 4 * 1024 * 1024
 
 Feed = Callable[[Hub, Request, Receive], Awaitable[Response]]
 
@@ -169,8 +171,8 @@ def parse_since(text: str, store: Store) -> int:
     if text == "now":
         return store.update_seq
     number, _, life = text.partition("-")
-    if not number.isdecimal() or not number.isascii():
-        raise BadRequest(f"Malformed sequence supplied in 'since' parameter: {text}")
+    if not number.isdecimal() or not number.isascii() or len(number) > LONGEST_NUMBER:
+        raise BadRequest(f"Malformed sequence supplied in 'since' parameter: {text[:100]}")
     return int(number) if not life or life == store.uuid else 0
 
 
@@ -183,6 +185,8 @@ class _Reader:
         self.position = query.since
         # As in CouchDB a limit of 0 means 1; -1: no end.
         self.left = max(query.limit, 1) if query.limit is not None else -1
+        # Of a feed that runs backwards: what is still to be sent.
+        self._rest: Sequence[Change] | None = None
 
     @property
     def full(self) -> bool:
@@ -192,17 +196,23 @@ class _Reader:
         """Rows of the next batch that pass the filter, and whether the end is reached for now."""
         query = self.query
         if query.descending:
-            changes = self.store.changes(0, descending=True)
+            changes = self.store.changes(0, descending=True) if self._rest is None else self._rest
         else:
             # Without a filter nothing is read that is not sent.
             size = BATCH if self._filters or self.left < 0 else min(BATCH, self.left)
             changes = self.store.changes(self.position, limit=size)
         at_end = query.descending or len(changes) < BATCH
         rows: list[bytes] = []
-        for change in self._matching(changes):
+        size = 0
+        matching = self._matching(changes)
+        for number, change in enumerate(matching):
             if self.full:
                 return rows, True
+            if size > BATCH_BYTES:
+                self._rest = matching[number:]
+                return rows, False
             rows.append(self._row(change))
+            size += len(rows[-1])
             self.position = change.seq
             self.left -= 1 if self.left > 0 else 0
         if changes and not self.full:
@@ -349,7 +359,8 @@ async def _db_updates(hub: Hub, request: Request, receive: Receive) -> Response:
         raise NotImplementedHere(f"The feed {feed} is not part of the embedded hub.")
     text = request.query.get("since", "now" if feed == "continuous" else "0").strip('"')
     number, _, life = text.partition("-")
-    since = hub.event_seq if text == "now" else int(number) if number.isdecimal() and life == hub.uuid else 0
+    known = life == hub.uuid and number.isdecimal() and len(number) <= LONGEST_NUMBER
+    since = hub.event_seq if text == "now" else int(number) if known else 0
     waiter = Waiter(hub, request, receive) if feed != "normal" and request.method == "GET" else None
     stream = _events(hub, since, waiter, lines=feed == "continuous")
     return Response(200, headers={"content-type": "application/json"}, stream=stream)

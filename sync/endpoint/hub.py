@@ -27,6 +27,13 @@ OPEN_STORES = 64
 class Limits(Struct, frozen=True):
     document_bytes: int = 8 * 1024 * 1024  # with its attachments
     request_bytes: int = 64 * 1024 * 1024
+    # Of one answer that is put together in memory: a request may name the same file ten thousand times.
+    answer_bytes: int = 256 * 1024 * 1024
+    # Of a request from nobody known: a sign-in.
+    stranger_bytes: int = 64 * 1024
+    # Of a member's checkpoint, and how many a database holds: what does not replicate must not fill the disk either.
+    local_bytes: int = 64 * 1024
+    local_count: int = 10_000
 
 
 class DatabaseEvent(Struct, frozen=True):

@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LINE_END = re.compile(r"[\r\n\x00]+")
+# Digits of a number that a peer may send: what SQLite's integers hold in any case.
+LONGEST_NUMBER = 18
 
 # What is refused is still read to its end, up to this many times the limit, so that the peer hears why.
 DRAIN_FACTOR = 4
@@ -44,8 +46,8 @@ class Request(Struct):
         value = self.query.get(name)
         if value is None:
             return None
-        if not value.isascii() or not value.isdecimal():
-            raise BadRequest(f"Invalid value for {name}: {value}", error="query_parse_error")
+        if not value.isascii() or not value.isdecimal() or len(value) > LONGEST_NUMBER:
+            raise BadRequest(f"Invalid value for {name}: {value[:100]}", error="query_parse_error")
         return int(value)
 
     def json_query(self, name: str, kind: type[Any]) -> Any:

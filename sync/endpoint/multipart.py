@@ -11,7 +11,7 @@ import msgspec
 
 from sync.errors import BadRequest
 from sync.store.models import Attachment
-from sync.store.wire import decode_fields, unzip
+from sync.store.wire import UNZIPPED_LIMIT_BYTES, decode_fields, unzip
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
 _FILENAME = re.compile(r'filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
@@ -45,13 +45,15 @@ def parse_related(content_type: str, body: bytes) -> tuple[bytes, dict[str, byte
         raise BadRequest("The message does not have one part for each attachment that follows")
     # A part may say its name; otherwise they come in the order of the document's list.
     files = {}
+    left = UNZIPPED_LIMIT_BYTES
     for name, (headers, data) in zip(following, parts[1:], strict=True):
         said = _FILENAME.search(headers.get("content-disposition", ""))
         named = said[1].replace('\\"', '"') if said else name
         named = named if named in listed else name
         # CouchDB says "gzip" in both places; what the document says is undone with the document.
         packed = headers.get("content-encoding") == "gzip" and listed[named].encoding != "gzip"
-        files[named] = unzip(data) if packed else data
+        files[named] = unzip(data, left) if packed else data
+        left -= len(files[named])
     return document, files
 
 

@@ -120,6 +120,7 @@ def _check_id(doc_id: str) -> None:
 
 def _decode_attachments(raw: Raw, files: Mapping[str, bytes]) -> Mapping[str, Attachment]:
     taken = {}
+    left = UNZIPPED_LIMIT_BYTES
     for name, given in _attachments.decode(raw).items():
         if _UNPAIRED.search(name) or name.startswith("_"):
             raise BadRequest("Attachment name must be UTF-8 and not start with an underscore")
@@ -130,7 +131,9 @@ def _decode_attachments(raw: Raw, files: Mapping[str, bytes]) -> Mapping[str, At
             taken[name] = Attachment(given.content_type, given.digest, given.length or 0, given.revpos)
             continue
         if given.encoding == "gzip":
-            data = unzip(data)
+            # All of a document's files together: many small ones can be as large as one.
+            data = unzip(data, left)
+            left -= len(data)
         if given.length is not None and given.length != len(data):
             raise BadRequest(f"Attachment {name} is not {given.length} bytes long")
         taken[name] = Attachment.of(given.content_type, data, revpos=given.revpos)
@@ -195,6 +198,6 @@ def _attachment(attachment: Attachment, *, follows: bool) -> dict[str, Any]:
 
 
 __all__ = [
-    "Fields", "Revisions", "check_text", "decode_document", "decode_fields", "encode",
+    "UNZIPPED_LIMIT_BYTES", "Fields", "Revisions", "check_text", "decode_document", "decode_fields", "encode",
     "encode_document", "unzip",
 ]  # fmt: skip

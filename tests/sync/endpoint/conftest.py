@@ -63,7 +63,14 @@ def serve(app):
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     keys = {"k1": PUBLIC}
-    limits = Limits(document_bytes=200_000, request_bytes=1_000_000)
+    limits = Limits(
+        document_bytes=200_000,
+        request_bytes=1_000_000,
+        answer_bytes=2_000_000,
+        stranger_bytes=1000,
+        local_bytes=5000,
+        local_count=20,
+    )
     hub = Hub(tmp_path_factory.mktemp("hub"), ADMIN, lambda: keys, limits=limits)
     address, stop = serve(hub_app(hub))
     yield SimpleNamespace(hub=hub, root=address + "/sync", keys=keys)

@@ -105,6 +105,28 @@ class TestDatabase:
         assert li("GET", "/fresh").status_code == 403
 
 
+class TestLocalDocuments:
+    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
+    def test_what_intake_knows_the_hub_by_is_not_a_phones_to_change(self, admin, li, method):
+        admin("PUT", "/user_li_2026q4/_local/intake", json={"nonce": "n"})
+        assert li(method, "/user_li_2026q4/_local/intake", json={"nonce": "x"}).status_code == 403
+        assert li("GET", "/user_li_2026q4/_local/intake").json()["nonce"] == "n"
+
+    @pytest.mark.parametrize("name", ["unit_7", "user_li_2026q4"])
+    def test_a_member_does_not_fill_the_disk_with_them(self, hub, li, name):
+        assert li("PUT", f"/{name}/_local/large", json={"x": "x" * 5000}).status_code == 413
+        answers = [li("PUT", f"/{name}/_local/{number}", json={"v": 1}).status_code for number in range(22)]
+        assert answers == [201] * 20 + [413] * 2
+        assert li("PUT", f"/{name}/_local/3", json={"v": 2, "_rev": "0-1"}).status_code == 201
+
+    @pytest.mark.parametrize(("doc_id", "status"), [("_local/a", 501), ("_design/a", 403)])
+    def test_a_bulk_write_is_no_way_around(self, hub, li, doc_id, status):
+        docs = [{"_id": doc_id, "_rev": "1-a"}]
+        answer = li("POST", "/user_li_2026q4/_bulk_docs", json={"docs": docs, "new_edits": False})
+        assert answer.status_code == status
+        assert hub.store("user_li_2026q4").changes() == []
+
+
 class TestUnitDatabase:
     @pytest.mark.parametrize(
         ("method", "path", "body"),
@@ -171,6 +193,11 @@ class TestAdministrator:
     def test_a_wrong_password_is_refused(self, running):
         answer = requests.get(running.root + "/_all_dbs", auth=("admin", "wrong"), timeout=5)
         assert (answer.status_code, answer.json()["reason"]) == (401, "Name or password is incorrect.")
+
+    @pytest.mark.parametrize("credentials", ["é", "=", "w6k6w6k", "//8="])
+    def test_credentials_that_are_no_text_are_refused(self, running, credentials):
+        headers = {"Authorization": f"Basic {credentials}".encode("latin-1")}
+        assert requests.get(running.root + "/_session", headers=headers, timeout=10).status_code == 401
 
     def test_a_forged_cookie_is_nobodys(self, running):
         answer = requests.get(running.root + "/_all_dbs", cookies={"AuthSession": "YWRtaW46RkZGRkZGRkY6YWI"}, timeout=5)

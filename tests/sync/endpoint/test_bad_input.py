@@ -1,9 +1,11 @@
+import base64
 import gzip
 import json
 import socket
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 LI = "/user_li_2026q4"
 JSON = {"Content-Type": "application/json"}
@@ -40,6 +42,16 @@ class TestMalformed:
     @pytest.mark.parametrize("query", ["since=abc", "limit=-1", "feed=longpoll&heartbeat=0", "filter=_doc_ids"])
     def test_a_feed_asked_for_in_nonsense_is_a_bad_request(self, li, query):
         assert li("GET", f"{LI}/_changes?{query}").status_code == 400
+
+    @pytest.mark.parametrize("digits", [30, 5000])
+    @pytest.mark.parametrize("query", ["_changes?since=", "_changes?limit=", "_all_docs?limit=", "_all_docs?skip="])
+    def test_a_number_that_no_file_could_hold_is_a_bad_request(self, li, query, digits):
+        assert li("GET", f"{LI}/{query}{'9' * digits}").status_code == 400
+
+    def test_a_range_that_no_file_could_have_sends_all(self, li):
+        li("PUT", LI + "/p/photo.jpg", data=b"picture")
+        answer = li("GET", LI + "/p/photo.jpg", headers={"Range": "bytes=1-" + "9" * 5000})
+        assert (answer.status_code, answer.content) == (200, b"picture")
 
     @pytest.mark.parametrize("name", ["Upper", "1x", "a.b", "..%2F..%2Fetc%2Fpasswd", "a%00b", "%E6%B0%94", "x" * 240])
     def test_a_database_name_that_couchdb_refuses_is_refused(self, hub, admin, name):
@@ -89,6 +101,47 @@ class TestTooLarge:
         bomb = gzip.compress(bytes(5_000_000))
         answer = li("POST", LI + "/_bulk_docs", data=bomb, headers={**JSON, "Content-Encoding": "gzip"})
         assert answer.status_code == 413
+
+    def test_many_small_gzip_files_that_unpack_beyond_the_limit_together(self, li, monkeypatch):
+        monkeypatch.setattr("sync.store.wire.UNZIPPED_LIMIT_BYTES", 150_000)
+        packed = base64.b64encode(gzip.compress(bytes(60_000))).decode()
+        listed = {str(number): {"data": packed, "encoding": "gzip"} for number in range(3)}
+        doc = {"_id": "a", "_rev": "1-a", "_attachments": listed}
+        answer = li("POST", LI + "/_bulk_docs", json={"docs": [doc], "new_edits": False})
+        assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+
+    def test_a_strangers_sign_in_is_short(self, running, hub):
+        answer = requests.post(running.root + "/_session", json={"name": "a", "password": "x" * 1000}, timeout=10)
+        assert answer.status_code == 413
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/_bulk_get?attachments=true", {"docs": [{"id": "p"}] * 40}),
+            ("/_all_docs?include_docs=true&attachments=true", {"keys": ["p"] * 40}),
+        ],
+    )
+    def test_a_short_question_has_no_endless_answer(self, li, path, body):
+        li("PUT", LI + "/p/photo.jpg", data=bytes(100_000))
+        answer = li("POST", LI + path, json=body)
+        assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+
+    def test_a_revision_asked_for_a_hundred_times_comes_once(self, li):
+        rev = li("PUT", LI + "/p", json={}).json()["rev"]
+        asked = json.dumps([rev] * 100)
+        answer = li("GET", LI + "/p", params={"open_revs": asked}, headers={"Accept": "application/json"})
+        assert [each["ok"]["_rev"] for each in answer.json()] == [rev]
+
+    @pytest.mark.parametrize("query", ["", "&descending=true", "&limit=3", "&descending=true&limit=3"])
+    def test_a_feed_with_many_photos_comes_whole_though_in_small_pieces(self, li, monkeypatch, query):
+        monkeypatch.setattr("sync.endpoint.feeds.BATCH_BYTES", 100_000)
+        ids = [f"p{number}" for number in range(8)]
+        for doc_id in ids:
+            li("PUT", f"{LI}/{doc_id}/photo.jpg", data=bytes(60_000))
+        answer = li("GET", f"{LI}/_changes?include_docs=true&attachments=true{query}").json()
+        wanted = ids[::-1] if "descending" in query else ids
+        assert [row["id"] for row in answer["results"]] == (wanted[:3] if "limit" in query else wanted)
+        assert all(row["doc"]["_attachments"]["photo.jpg"]["data"] for row in answer["results"])
 
 
 class TestTruncated:
