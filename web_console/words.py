@@ -1,6 +1,10 @@
-"""The console's English: each Chinese text that a page says, and what it says in English. A test asks for every one."""
+"""What the console says. Pages speak Chinese; `english.tsv` holds the English of each text (a test asks for all)."""
 
-EN: dict[str, str] = {}
+from pathlib import Path
+
+EN: dict[str, str] = dict(
+    line.split("\t", 1) for line in (Path(__file__).parent / "english.tsv").read_text(encoding="utf-8").splitlines()
+)
 
 # A record's type as the feed and the lists of records say it.
 RECORDS = {

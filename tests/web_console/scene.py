@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.models import Device, Staff, StaffUnit
 from backend.accounts.rules import ROLES
-from backend.accounts.service.authentication import console_caller
 from backend.customers import service as customers
 from backend.customers.schemas import CustomerIn
 from backend.cylinders import service as cylinders
@@ -389,7 +388,3 @@ async def _round(session: AsyncSession, scene: Scene, orders: list[Any]) -> None
         next_appointment=NOW.date() + timedelta(days=1),
     )
     await wang.send(session, refused, loaded, check, delivered, missed)
-
-
-async def caller_of(session: AsyncSession, cookie: str) -> Caller | None:
-    return await console_caller(session, cookie)

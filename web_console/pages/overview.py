@@ -7,6 +7,7 @@ from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.deliveries import service as deliveries
 from backend.intake import conflicts, facts, quarantined
 from backend.network import service as network
 from backend.patrol import service as patrol
@@ -62,6 +63,10 @@ async def kpis(request: Visit, session: AsyncSession) -> Response[str]:
         context["rates"] = await patrol.rates_of(session, viewing, today(), today())
         since = datetime.now(UTC) - OFFLINE_AFTER
         context["people"] = len(await positions.list_positions(session, viewing, since=since))
+    if seeing := with_right(request, "delivery.view"):
+        day: dict[str, Any] = {"since": midnight(), "until": midnight() + timedelta(days=1), "limit": 1}
+        done_today = await deliveries.list_orders(session, seeing, state="done", **day)
+        context["deliveries"] = (done_today.total, (await deliveries.list_orders(session, seeing, **day)).total)
     return render(request, "parts/kpis.html", **context)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
+from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -14,7 +15,7 @@ from backend.errors import AppError, UnusableError
 from backend.network import service as network
 from backend.reference import service as reference
 from backend.reference.schemas import SettingsFields
-from backend.scope import requires
+from backend.scope import requires, signed_in
 from backend.settings import Settings
 from sync.documents.reference import ListEntry
 from web_console.forms import read_form
@@ -37,8 +38,11 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     gas_unit: str = "ppm"
 
 
-@get("/settings", guards=[requires("accounts.manage")])
-async def show(request: Visit, session: AsyncSession) -> Response[str]:
+@get("/settings", guards=[signed_in])
+async def show(request: Visit, session: AsyncSession) -> Response[str] | Redirect:
+    """Who may only import networks is led there."""
+    if with_right(request, "accounts.manage") is None:
+        return Redirect("/settings/network")
     company_id = visitor(request).company_id
     return render(
         request,
