@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import CGCS2000, Base, new_key
-from backend.network.rules import PRESSURE_LEVELS
+from sync.rules.pressure_levels import PRESSURE_LEVELS
 
 
 class PatrolArea(Base):

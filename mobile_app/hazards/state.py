@@ -59,7 +59,8 @@ class FindingForm:
         if nearest is not None:
             pipe = (await phone.pipes([nearest.pipe_id])).get(nearest.pipe_id)
             if pipe is not None:
-                self.place = f"{self.app.ui.words.pressure(pipe.pressure_level)} {pipe.material} {pipe.diameter} · {nearest.distance_m:.0f} m"
+                level = self.app.ui.words.pressure(pipe.pressure_level)
+                self.place = f"{level} {pipe.material} {pipe.diameter} · {nearest.distance_m:.0f} m"
 
     def change(self, name: str, value: Any) -> None:
         self.values = {**self.values, name: value}

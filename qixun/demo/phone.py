@@ -164,20 +164,43 @@ class DemoPhone:
     async def leak(self, action: str = "cordoned") -> str:
         """Saves what the last alarm proposed."""
         return (
-            await report_leak(self._phone, self._proposals[-1], action=action, photos=[await self._photo("leak")])
+            await report_leak(
+                self._phone,
+                self._proposals[-1],
+                action=action,
+                photos=[await self._photo("leak")],
+                address="东门大街 48 号前",
+            )
         ).id
 
     async def hazard(self, hazard_type: str, detail: str = "") -> str:
         photos = [await self._photo("hazard"), await self._photo("hazard")]
         task_id = self._patrol.task.id if self._patrol else ""
         return (
-            await report_hazard(self._phone, hazard_type=hazard_type, photos=photos, task_id=task_id, detail=detail)
+            await report_hazard(
+                self._phone,
+                hazard_type=hazard_type,
+                photos=photos,
+                task_id=task_id,
+                address="东门大街 48 号对面",
+                detail=detail,
+            )
         ).id
 
     async def works(self, machinery: str) -> str:
         task_id = self._patrol.task.id if self._patrol else ""
         photo = await self._photo("works")
-        return (await report_works(self._phone, machinery=[machinery], photos=[photo], task_id=task_id)).id
+        return (
+            await report_works(
+                self._phone,
+                machinery=[machinery],
+                photos=[photo],
+                task_id=task_id,
+                contractor="演示-路桥施工队",
+                progress="digging",
+                address="东门大街与人民路口",
+            )
+        ).id
 
     async def pause(self) -> None:
         await self._running().pause()
@@ -293,7 +316,7 @@ class DemoPhone:
 
     async def _photo(self, subject: str) -> PhotoDraft:
         self._photos_taken += 1
-        return await take_photo(self._phone, street(subject, self._photos_taken), address="松河县站前街 12 号")
+        return await take_photo(self._phone, street(subject, self._photos_taken), address="松河县东门大街 48 号")
 
     async def _scanned(
         self, code: str, method: Any, purpose: Any, *, tag_uid: str = "", photo: Any = None, task_id: str = ""

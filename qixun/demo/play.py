@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 
+import msgspec
 from sqlalchemy import func, select
 
 from backend.accounts.models import Organisation
@@ -16,6 +17,9 @@ from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSW
 
 async def serve_with_demo(settings: Settings) -> int:
     """Until Ctrl-C; a shift that failed leaves the server running and says what went wrong."""
+    if settings.log_level == "info":
+        # The screen belongs to the play; a line for each request would bury it.
+        settings = msgspec.structs.replace(settings, log_level="warning")
     database = Database(settings)
     try:
         async with database.sessions() as session:
