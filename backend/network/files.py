@@ -20,7 +20,7 @@ import pyogrio
 import pyogrio.raw
 import shapely
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from backend.db import CGCS2000
 from backend.errors import UnusableError
@@ -30,6 +30,7 @@ _FIRST_BYTES = {".gpkg": b"SQLite format 3\x00", ".zip": b"PK\x03\x04", ".shp": 
 _SHAPEFILE_PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
 # An archive that would unpack to more than this is no network of a city.
 _MAX_UNPACKED = 2_000_000_000
+_WGS84 = 4326
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +215,7 @@ def _crs_name(crs: CRS) -> str:
 
 def _to_cgcs2000(geometries: Any, crs: CRS) -> list[Any]:
     """Longitude first whatever the system's own order; coordinates that cannot be converted become infinite."""
-    transformer = Transformer.from_crs(crs, CGCS2000, always_xy=True)
+    transformer = _transformer(crs)
 
     def convert(xy: Any) -> Any:
         return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
@@ -223,7 +224,35 @@ def _to_cgcs2000(geometries: Any, crs: CRS) -> list[Any]:
     converted = np.array(geometries, dtype=object)
     if present.any():
         converted[present] = shapely.transform(converted[present], convert)
+        # PROJ knows some old datums in some regions only.
+        places = shapely.get_coordinates(converted[present])
+        if len(places) and not np.isfinite(places).any() and np.isfinite(shapely.get_coordinates(geometries)).all():
+            raise _no_transformation(crs)
     return list(converted)
+
+
+def _transformer(crs: CRS) -> Transformer:
+    """Clause 5.2.3: never a guess that leaves the datum's shift out, which for 北京54 and 西安80 is some 100 m.
+
+    WGS-84 and CGCS2000 are the same to a few centimetres, and PROJ knows ways to the former alone.
+    """
+    datum = crs.geodetic_crs.datum if crs.geodetic_crs else None
+    target = CGCS2000 if datum is not None and datum.name == "China 2000" else _WGS84
+    try:
+        return Transformer.from_crs(crs, target, always_xy=True, allow_ballpark=False)
+    except ProjError as error:
+        raise _no_transformation(crs) from error
+
+
+def _no_transformation(crs: CRS) -> UnusableError:
+    return UnusableError(
+        "import.no_transformation",
+        f"坐标系“{crs.name}”到 CGCS2000 没有已知的转换参数。",
+        f"No transformation from {crs.name!r} to CGCS2000 is known.",
+        action="请先转换为 CGCS2000，或在坐标系中给出七参数（PROJ 字串，+towgs84=…）",
+        action_en="Convert it to CGCS2000 first, or name the system as a PROJ string with its parameters (+towgs84=…)",
+        crs=_crs_name(crs),
+    )
 
 
 def _unreadable(error: Exception) -> UnusableError:
