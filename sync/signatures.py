@@ -4,7 +4,6 @@ A hub only stores; whoever can write into a worker's database could otherwise fo
 """
 
 import base64
-import binascii
 import logging
 from collections.abc import Mapping
 from functools import lru_cache
@@ -58,7 +57,7 @@ def verify(doc_id: str, body: bytes, keys: Mapping[str, str]) -> bool:
             int.from_bytes(raw[:NUMBER_BYTES], "big"), int.from_bytes(raw[NUMBER_BYTES:], "big")
         )
         signed = signed_bytes({**fields, "_id": doc_id})
-    except (msgspec.MsgspecError, rfc8785.CanonicalizationError, binascii.Error, ValueError):
+    except (msgspec.MsgspecError, rfc8785.CanonicalizationError, RecursionError, ValueError):
         return False
     key = _public_key(keys[key_id])
     if key is None:

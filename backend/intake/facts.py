@@ -69,4 +69,4 @@ def _fields(fact: Fact) -> list[tuple[str, str, Any]]:
     struct = FIELD_TYPES.get(fact.tag)
     body = msgspec.json.decode(fact.body)
     shown = [field for field in form_of(struct) if not field.personal] if struct else []
-    return [(field.zh, field.en, body[field.name]) for field in shown if body.get(field.name) not in {None, ""}]
+    return [(field.zh, field.en, body[field.name]) for field in shown if body.get(field.name) not in (None, "")]

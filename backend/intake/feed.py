@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from backend.db import Database, new_key
 from backend.intake.hub import ChangedDocument, Changes, HubClient, HubError, Revision, number_of
 from backend.intake.models import HubDatabase, OutboxDocument
-from backend.intake.rules import PHOTO_TAG, Arrived, storable
+from backend.intake.rules import PHOTO_TAG, Arrived, key_of
 from backend.intake.service import OUTBOX_CHANNEL
 from backend.intake.taking import Setup, is_passing, logged, take_batch
 from sync.databases import DatabaseName, parse_database
@@ -196,7 +196,7 @@ class Feed:
             known = await logged(session, database, [(changed.id, rev) for changed, rev in wanted])
         found = []
         for changed, rev in wanted:
-            if (storable(changed.id), rev) in known:
+            if (key_of(changed.id), rev) in known:
                 found.append(Arrived(id=changed.id, rev=rev, seq=changed.seq, body=b""))
             elif (revision := await self._revision(name, changed, rev)) is not None:
                 found.append(await self._arrived(name, revision))

@@ -24,6 +24,8 @@ _TIMEOUT_S = 60
 _NOTHING = msgspec.Raw(b"")
 _NO_DOCUMENT = (b"", b"null")
 _INFOS_AT_ONCE = 100
+# A page of changes is read into memory; five hundred records come to a few megabytes.
+_PAGE_BYTES = 32 * 1024 * 1024
 
 
 class HubError(Exception):
@@ -32,6 +34,10 @@ class HubError(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status} {reason}" if status else reason)
         self.status = status
+
+
+class TooMuchError(Exception):
+    """The answer is larger than was asked for."""
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -211,7 +217,11 @@ class HubClient:
         """A page of changed documents, each with its winning revision."""
         query = f"/{name}/_changes?style=all_docs&since={quote(since, safe='')}&limit={limit}"
         try:
-            answer = await self._ask("GET", query + "&include_docs=true")
+            answer = await self._ask("GET", query + "&include_docs=true", most_bytes=_PAGE_BYTES if limit > 1 else None)
+        except TooMuchError:
+            # Documents much larger than any record: fewer of them at once.
+            return await self.changes(name, since, max(limit // 10, 1))
+        try:
             feed = msgspec.json.decode(answer, type=_Feed)
             documents = tuple(_changed(row) for row in feed.results)
         except (msgspec.DecodeError, RecursionError, UnicodeError):
@@ -276,6 +286,7 @@ class HubClient:
         headers: Mapping[str, str] | None = None,
         accept: Sequence[int] = (),
         timeout_s: float = _TIMEOUT_S,
+        most_bytes: int | None = None,
     ) -> bytes:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers)
@@ -292,12 +303,24 @@ class HubClient:
                 headers=sent,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as response:
-                answer = await response.read()
+                answer = await _read(response, most_bytes)
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise HubError(0, f"the hub does not answer: {error!r}") from error
         if response.status >= 400 and response.status not in accept:
             raise HubError(response.status, answer[:300].decode(errors="replace"))
         return answer
+
+
+async def _read(response: aiohttp.ClientResponse, most_bytes: int | None) -> bytes:
+    if most_bytes is None:
+        return await response.read()
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > most_bytes:
+            raise TooMuchError
+    return b"".join(parts)
 
 
 def _body(raw: msgspec.Raw) -> bytes:

@@ -15,7 +15,7 @@ from backend.intake import receipts
 from backend.intake.models import QuarantinedDocument
 from backend.intake.owners import find_root
 from backend.intake.receipts import Answer
-from backend.intake.rules import CODES, Arrived, Owner, Refused, loose_fields, storable
+from backend.intake.rules import CODES, Arrived, Owner, Refused, key_of, loose_fields, storable
 from backend.intake.schemas import QuarantinedOut, QuarantinedPage
 from backend.scope import Caller, scoped
 from sync.databases import DatabaseName, parse_database
@@ -39,11 +39,13 @@ async def hold(
     if owner is None:
         organisation_id = await find_root(session)
     else:
-        organisation_id = str(unit_id) if unit_id in owner.units else owner.company_id
+        # What he wrote there may be anything, a list too.
+        his = isinstance(unit_id, str) and unit_id in owner.units
+        organisation_id = str(unit_id) if his else owner.company_id
     row = QuarantinedDocument(
         id=new_key(),
         database=str(database),
-        doc_id=storable(arrived.id),
+        doc_id=key_of(arrived.id),
         rev=arrived.rev,
         seq=arrived.seq,
         deleted=arrived.deleted,
@@ -59,7 +61,7 @@ async def hold(
     session.add(row)
     await session.flush()
     alarm = CODES[refused.code].alarm
-    _log.warning("intake.quarantined", doc_id=arrived.id, database=str(database), code=refused.code, alarm=alarm)
+    _log.warning("intake.quarantined", doc_id=row.doc_id, database=str(database), code=refused.code, alarm=alarm)
     await audit.record(
         session,
         None,

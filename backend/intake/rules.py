@@ -1,5 +1,6 @@
 """What may be taken from a phone's database, and when it was really recorded. Pure: values in, values out."""
 
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ _LATITUDES = (3.0, 54.0)
 _NUMBERS = 2**62
 _LONGEST_BOOT_S = 3.2e9
 _YEARS = (1900, 9000)
+# A row of an index holds 2,700 bytes; the database's name and the revision stand beside the id.
+_LONGEST_KEY_BYTES = 1000
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -205,6 +208,13 @@ def _schema_version(body: bytes) -> int:
 def storable(words: str) -> str:
     """PostgreSQL's text takes every character but NUL."""
     return words.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def key_of(doc_id: str) -> str:
+    """An id as PostgreSQL can hold and index it: one too long for that is told by its beginning and its hash."""
+    if len(doc_id.encode(errors="replace")) <= _LONGEST_KEY_BYTES:
+        return storable(doc_id)
+    return f"{storable(doc_id[:100])}…{hashlib.sha256(doc_id.encode(errors='replace')).hexdigest()}"
 
 
 def loose_fields(body: bytes) -> dict[str, Any]:

@@ -18,7 +18,18 @@ from backend.intake import clocks, quarantined, receipts, service
 from backend.intake.models import Fact, FactPhoto, FactReference, IntakeEntry
 from backend.intake.owners import find_owner
 from backend.intake.receipts import Answer
-from backend.intake.rules import PHOTO_TAG, Arrived, Ours, Owner, Refused, judge, loose_fields, remarks_on, storable
+from backend.intake.rules import (
+    PHOTO_TAG,
+    Arrived,
+    Ours,
+    Owner,
+    Refused,
+    judge,
+    key_of,
+    loose_fields,
+    remarks_on,
+    storable,
+)
 from backend.photos.service import PhotoStore, check_picture
 from backend.taken import Take, Taken, Waiting
 from sync.databases import DatabaseName, parse_database
@@ -95,7 +106,7 @@ async def _take(
 ) -> int:
     known = await logged(session, database, [(a.id, a.rev) for a in arrived])
     batch = _Batch(database, await find_owner(session, database.owner), received_at)
-    fresh = [a for a in arrived if (storable(a.id), a.rev) not in known]
+    fresh = [a for a in arrived if (key_of(a.id), a.rev) not in known]
     if again and known:
         batch.answers += await receipts.repeated(session, database, [doc_id for doc_id, _ in known])
     await _judge(session, batch, fresh, setup)
@@ -131,7 +142,7 @@ async def take_after_all(
         update(IntakeEntry)
         .where(
             IntakeEntry.database == str(database),
-            IntakeEntry.doc_id == storable(arrived.id),
+            IntakeEntry.doc_id == key_of(arrived.id),
             IntakeEntry.rev == arrived.rev,
         )
         .values(outcome="accepted")
@@ -156,7 +167,7 @@ async def logged(
     rows = await session.execute(
         select(IntakeEntry.doc_id, IntakeEntry.rev).where(
             IntakeEntry.database == str(database),
-            tuple_(IntakeEntry.doc_id, IntakeEntry.rev).in_([(storable(doc_id), rev) for doc_id, rev in revisions]),
+            tuple_(IntakeEntry.doc_id, IntakeEntry.rev).in_([(key_of(doc_id), rev) for doc_id, rev in revisions]),
         )
     )
     return frozenset((doc_id, rev) for doc_id, rev in rows)
@@ -187,7 +198,7 @@ async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived],
 
 async def _existing(session: AsyncSession, arrived: Sequence[Arrived]) -> dict[str, tuple[str, str]]:
     rows = await session.execute(
-        select(Fact.id, Fact.rev, Fact.staff_id).where(Fact.id.in_([storable(a.id) for a in arrived]))
+        select(Fact.id, Fact.rev, Fact.staff_id).where(Fact.id.in_([key_of(a.id) for a in arrived]))
     )
     return {fact_id: (rev, staff_id) for fact_id, rev, staff_id in rows}
 
@@ -357,7 +368,7 @@ def _entry(batch: _Batch, arrived: Arrived, outcome: str) -> dict[str, Any]:
     number = fields.get("record_number")
     return {
         "database": str(batch.database),
-        "doc_id": storable(arrived.id),
+        "doc_id": key_of(arrived.id),
         "rev": arrived.rev,
         "seq": arrived.seq,
         "sha256": hashlib.sha256(arrived.body).digest(),

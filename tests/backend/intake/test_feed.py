@@ -49,6 +49,16 @@ async def test_a_thousand_records_are_taken_once(world, li):
     assert {answers[d["_id"]].state for d in documents} == {"accepted"}
 
 
+async def test_documents_much_larger_than_a_record_come_in_small_pages(world, li, monkeypatch):
+    monkeypatch.setattr("backend.intake.hub._PAGE_BYTES", 50_000)
+    good = [li.hazard() for _ in range(30)]
+    world.push(li.user, *({"_id": f"junk:{number}", "_rev": "1-a", "x": "x" * 20_000} for number in range(30)))
+    world.push(li.user, *map(records.document, good))
+    assert len((await world.client.changes(li.user, "0", 500)).documents) < 30
+    assert await world.feed.read(li.user) == 30
+    assert len(await world.quarantine(li)) == 30
+
+
 async def test_two_workers_at_once_take_each_record_once(world, li):
     documents = [records.document(li.hazard()) for _ in range(300)]
     others = [Feed(world.database, world.client, world.setup) for _ in range(3)]

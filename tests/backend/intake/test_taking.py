@@ -1,5 +1,6 @@
 """What comes into a phone's database is taken once or held back with a reason, and nothing is lost."""
 
+import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +39,8 @@ class TestRefused:
             ({"_id": "no type at all"}, "unknown_type"),
             ({"_id": "hazard.reported:not-a-uuid"}, "unreadable"),
             ({"_rev": f"2-{uuid.uuid4().hex}"}, "not_first_generation"),
+            ({"unit_id": ["east"]}, "unreadable"),
+            ({"unit_id": {"a": 1}, "device_id": {"b": 2}}, "unreadable"),
         ],
     )
     async def test_is_held_with_its_code_and_answered(self, world, li, spoil, code):
@@ -72,6 +75,27 @@ class TestRefused:
         world.push(li.user, records.document(li.hazard(), note=deep), records.document(good))
         assert await world.feed.read(li.user) == 1
         assert [held.code for held in await world.quarantine(li)] == ["unreadable"]
+
+    @pytest.mark.parametrize("make", [lambda: "x:" + secrets.token_urlsafe(6000), lambda: f"task.patrol:{'气' * 3000}"])
+    async def test_an_id_longer_than_any_index_does_not_stop_the_feed(self, world, li, make):
+        doc_id, good = make(), li.hazard()
+        world.push(li.user, {"_id": doc_id, "_rev": "1-a"}, records.document(good))
+        assert await world.feed.read(li.user) == 1
+        (held,) = await world.quarantine(li)
+        assert held.doc_id.startswith(doc_id[:100])
+        assert await world.feed.read(li.user) == 0
+        assert len(await world.quarantine(li)) == 1
+
+    @pytest.mark.parametrize("depth", [300, 600, 900])
+    async def test_a_forged_task_nested_deeply_does_not_stop_the_feed(self, world, li, depth):
+        deep: list = []
+        for _ in range(depth):
+            deep = [deep]
+        good = li.hazard()
+        forged = {"_id": new_id("task.patrol"), "_rev": "1-a", "signature": f"{world.keys.current[0]}.{'A' * 86}"}
+        world.push(li.user, {**forged, "x": deep}, records.document(good))
+        assert await world.feed.read(li.user) == 1
+        assert [held.code for held in await world.quarantine(li)] == ["forged"]
 
     async def test_a_forged_receipt_raises_an_alarm(self, world, li):
         forged = {"_id": new_id("receipt"), "_rev": f"1-{uuid.uuid4().hex}", "type": "receipt", "signature": "k.AAAA"}
