@@ -1,6 +1,7 @@
 """Pages and parts of pages: Jinja over the services' Structs, in the visitor's language, with nothing inline."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-import msgspec
 from litestar import MediaType, Request, Response
 from markupsafe import Markup
 
@@ -64,7 +64,10 @@ def page(
 
 
 def done(*, close: bool = True, toast: str = "", changed: str = "") -> Response[None]:
-    """The answer to a form that was taken: closes its dialog, says so, and lets the parts that show it load anew."""
+    """The answer to a form that was taken: closes its dialog, says so, and lets the parts that show it load anew.
+
+    A header carries ASCII alone: the sentence goes in it as JSON escapes.
+    """
     events: dict[str, Any] = {}
     if close:
         events["close-dialog"] = True
@@ -72,7 +75,7 @@ def done(*, close: bool = True, toast: str = "", changed: str = "") -> Response[
         events["toast"] = {"text": toast}
     if changed:
         events[changed] = True
-    return Response(None, status_code=204, headers={"HX-Trigger": msgspec.json.encode(events).decode("latin-1")})
+    return Response(None, status_code=204, headers={"HX-Trigger": json.dumps(events)})
 
 
 def is_part(request: Visit) -> bool:

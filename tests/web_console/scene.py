@@ -101,12 +101,15 @@ class Scene(msgspec.Struct):
     dispatcher: Staff
     admin: Staff
     stranger: Staff
+    neighbour: Staff
     li: Phone
     zhou: Phone
     caller: Caller
     task_id: str = ""
     hazard_ids: list[str] = []
     leak_id: str = ""
+    second_leak_id: str = ""
+    spare: Device | None = None
     works_id: str = ""
     wang: Phone | None = None
     order_id: str = ""
@@ -129,6 +132,8 @@ async def make_scene(session: AsyncSession, folder: Path) -> Scene:
         ("wang", "演示-王送气", ("driver",)),
     ):
         people[key] = await accounts.make_staff(session, company, roles=roles, name=name)
+    other = await accounts.make_company(session)
+    neighbour = await accounts.make_staff(session, other, roles=("company_admin",), name="演示-邻企")
     phones = {}
     for key in ("li", "zhou", "wang"):
         device = await accounts.make_device(session, people[key])
@@ -145,7 +150,14 @@ async def make_scene(session: AsyncSession, folder: Path) -> Scene:
         grants=(Grant(company.company.id, company.company.path, rights),),
     )
     scene = Scene(
-        company, people["dispatcher"], people["admin"], people["stranger"], phones["li"], phones["zhou"], caller
+        company,
+        people["dispatcher"],
+        people["admin"],
+        people["stranger"],
+        neighbour,
+        phones["li"],
+        phones["zhou"],
+        caller,
     )
     await _network(session, scene, folder)
     await _patrols(session, scene)
@@ -256,8 +268,16 @@ async def _findings(session: AsyncSession, scene: Scene) -> None:
         contact_phone="100-0000-0021",
         address="北环路",
     )
-    await li.send(session, leak, works)
-    scene.leak_id, scene.works_id = leak.id, works.id
+    second = found.LeakSuspected(
+        **li.envelope("leak.suspected", NOW - timedelta(minutes=12), crossing(3, 1), task_id=scene.task_id),
+        reading_ppm=620,
+        alarm_limit_ppm=500,
+        instrument_id="演示-CH4-07",
+        address="江沿路 8 号",
+    )
+    await li.send(session, leak, second, works)
+    scene.leak_id, scene.second_leak_id, scene.works_id = leak.id, second.id, works.id
+    scene.spare = await accounts.make_device(session, li.staff)
     broken = encode_body(leak).replace(b"3200", b"-4")
     await li.push(session, user_database(li.staff.id, NOW), [(new_id("leak.suspected"), broken)])
 

@@ -1,0 +1,116 @@
+"""Records not taken, devices, audit, limits and the network's import."""
+
+import json
+from pathlib import Path
+
+from tests.web_console.conftest import Visitor
+from tests.web_console.scene import Scene
+from tests.web_console.town import write_pipes
+
+
+async def held(visitor: Visitor) -> str:
+    rows = (await visitor.get("/review/found", part=True)).text
+    return rows.partition('name="marked" value="')[2].partition('"')[0]
+
+
+class TestReview:
+    async def test_unreadable_record_is_there_byte_for_byte_with_its_reason(self, dispatcher: Visitor):
+        opened = (await dispatcher.get(f"/review/quarantine/{await held(dispatcher)}", part=True)).text
+        assert "&#34;reading_ppm&#34;:-4" in opened
+        assert "记录内容有误，无法读取" in opened
+
+    async def test_replay_says_what_still_speaks_against_it(self, dispatcher: Visitor):
+        answer = await dispatcher.post("/review/replay", {"marked": await held(dispatcher)})
+        assert answer.status_code == 204
+        assert "仍有 1 条收不下" in json.loads(answer.headers["hx-trigger"])["toast"]["text"]
+
+    async def test_nothing_marked_is_told(self, dispatcher: Visitor):
+        answer = await dispatcher.post("/review/replay")
+        assert answer.status_code == 422
+        assert "请勾选" in answer.text
+
+    async def test_dismissing_needs_a_reason_and_keeps_the_bytes(self, dispatcher: Visitor):
+        one = f"/review/quarantine/{await held(dispatcher)}"
+        assert (await dispatcher.post(f"{one}/dismiss")).status_code == 422
+        assert (await dispatcher.post(f"{one}/dismiss", {"reason": "读数为负"})).status_code == 204
+        assert "&#34;reading_ppm&#34;:-4" in (await dispatcher.get(one, part=True)).text
+        assert "读数为负" in (await dispatcher.get("/review/found", part=True, tab="settled")).text
+
+
+class TestDevices:
+    async def test_silent_phone_and_what_it_holds_are_shown(self, admin: Visitor):
+        rows = (await admin.get("/devices/found", part=True)).text
+        assert "演示-周巡检" in rows
+        assert '9<span class="unit">条' in rows
+
+    async def test_revoked_one_is_marked(self, admin: Visitor, scene: Scene):
+        device = f"/devices/{scene.spare.id}"
+        assert (await admin.post(f"{device}/revoke")).status_code == 204
+        assert "停用。" in (await admin.get(device, part=True)).text
+
+
+class TestAudit:
+    async def test_says_who_did_what_and_exports_it(self, admin: Visitor):
+        rows = (await admin.get("/audit/found", part=True, action="plan.")).text
+        assert "保存巡线计划" in rows
+        assert "登录控制台" not in rows
+        assert "保存巡线计划" in (await admin.get("/audit/export.csv")).content.decode("utf-8-sig")
+
+    async def test_chain_is_checked_on_request(self, admin: Visitor):
+        assert "审计链完整" in (await admin.get("/audit/chain", part=True)).text
+
+
+class TestSettings:
+    async def test_limits_are_saved_as_a_further_version(self, admin: Visitor):
+        form = {
+            "company_name": "松河演示燃气有限公司",
+            "emergency_phone": "100-0000-0119",
+            "leak_alarm_ppm": "500",
+            "leak_emergency_ppm": "9000",
+            "customer_required_fields": ["code", "name", "phone", "address", "category", "identity_number"],
+        }
+        assert (await admin.post("/settings", form)).status_code == 204
+        assert 'value="9000"' in (await admin.get("/settings")).text
+        wrong = await admin.post("/settings", form | {"leak_emergency_ppm": "100"})
+        assert wrong.status_code == 422
+        assert "紧急限值应大于报警限值" in wrong.text
+
+    async def test_list_keeps_what_an_entry_carries_besides_its_words(self, admin: Visitor):
+        form = {
+            "code": ["upright", "hose", "new_item"],
+            "zh": ["直立", "软管长度", "新项"],
+            "en": ["Upright", "Hose", "New"],
+            "limit": ["", "2", ""],
+        }
+        assert (await admin.post("/settings/lists/delivery_check_item", form)).status_code == 204
+        entries = (await admin.get("/api/company/lists/delivery_check_item")).json()["entries"]
+        assert [(e["code"], e["zh"], e.get("unit", "")) for e in entries] == [
+            ("upright", "直立", ""),
+            ("hose", "软管长度", "m"),
+            ("new_item", "新项", ""),
+        ]
+
+
+class TestNetworkImport:
+    async def test_trial_lists_every_refused_row_and_writes_nothing(self, admin: Visitor, scene: Scene, tmp_path: Path):
+        write_pipes(tmp_path / "town.geojson")
+        collection = json.loads((tmp_path / "town.geojson").read_text(encoding="utf-8"))
+        for number, feature in enumerate(collection["features"]):
+            feature["properties"]["管段编号"] = f"NEW-{number}"
+        collection["features"][0]["properties"]["压力级制"] = "很高"
+        content = json.dumps(collection).encode()
+        before = len((await admin.get("/api/network/pipes.geojson")).json()["features"])
+        answer = await admin.post(
+            "/settings/network",
+            {"organisation_id": scene.company.unit.id, "dry_run": "true"},
+            files={"file": ("town.geojson", content, "application/geo+json")},
+        )
+        assert answer.status_code == 200
+        assert "试导入结果" in answer.text
+        assert "NEW-0" in answer.text
+        assert len((await admin.get("/api/network/pipes.geojson")).json()["features"]) == before
+
+    async def test_no_file_is_told(self, admin: Visitor, scene: Scene):
+        answer = await admin.post("/settings/network", {"organisation_id": scene.company.unit.id})
+        assert answer.status_code == 422
+        assert "请选择文件" in answer.text
