@@ -110,10 +110,11 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def server_of(settings: Settings) -> uvicorn.Server:
-    from qixun.server import build  # noqa: PLC0415 - the whole product takes a second to import
+    from qixun.server import Server, build  # noqa: PLC0415 - the whole product takes a second to import
 
+    app, hub = build(settings)
     config = uvicorn.Config(
-        build(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -122,7 +123,7 @@ def server_of(settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
         proxy_headers=settings.https,
     )
-    return uvicorn.Server(config)
+    return Server(config, hub)
 
 
 def _work(settings: Settings, _: argparse.Namespace) -> int:

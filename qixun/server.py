@@ -1,12 +1,16 @@
 """The wiring: one ASGI application of backend, console, hub and the app in a browser."""
 
+import asyncio
+import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvicorn
 from litestar import Litestar
 
 from backend.accounts.keys import SigningKeys
@@ -38,8 +42,21 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def build(settings: Settings) -> ASGIApp:
-    """`settings` must name a database that is migrated."""
+class Server(uvicorn.Server):
+    """Ends the hub's feeds before it waits for the last answers: they would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub | None) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._hub is not None:
+            self._hub.end_feeds()
+        await super().shutdown(sockets)
+
+
+def build(settings: Settings) -> tuple[ASGIApp, Hub | None]:
+    """The application and its embedded hub, if it has one; `settings` must name a database that is migrated."""
     if settings.couchdb_url:
         hub = None
     else:
@@ -55,13 +72,23 @@ def build(settings: Settings) -> ASGIApp:
         head, _, rest = scope.get("path", "").removeprefix("/").partition("/")
         app = mounts.get(f"/{head}") if scope["type"] != "lifespan" else None
         if app is None:
-            await office(scope, receive, send)  # type: ignore[arg-type]
+            await _until_cut_off(office, scope, receive, send)  # type: ignore[arg-type]
         elif head == PHONE.strip("/") and not rest and not scope["path"].endswith("/"):
             await _redirect(send, f"{PHONE}/")
         else:
-            await app(scope, receive, send)
+            await _until_cut_off(app, scope, receive, send)
 
-    return root
+    return root, hub
+
+
+async def _until_cut_off(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """A stream that is still open when the server ends (a console's events) is no error to be logged."""
+    try:
+        await app(scope, receive, send)
+    except asyncio.CancelledError:
+        if scope["type"] == "http":
+            with contextlib.suppress(RuntimeError):  # no answer had begun
+                await send({"type": "http.response.body", "body": b""})
 
 
 def embedded_hub(settings: Settings) -> Hub:
