@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mobile_app.account.state import SignInEntry
+from mobile_app.account.state import SettingsEntry, SignInEntry
 from mobile_app.deliveries.state import DeliveryRun, FailedVisit
 from mobile_app.hazards.state import FindingForm
 from mobile_app.patrol.state import PatrolRun, Visit
@@ -24,6 +24,7 @@ class Desk:
         self.shift = app.follow(ShiftRun(app))
         self.scanning = app.follow(Scanning(app, "loading"))
         self.sign_in_entry = app.follow(SignInEntry(app.phone.session.known_staff_number()))
+        self.settings_entry = app.follow(SettingsEntry(app))
         self.today = app.follow(Today(app))
         self.record_filter = ""
 

@@ -6,6 +6,7 @@ vanishes is told to the screen in the device's own words and tried again; the re
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 from device_bridge.ble import GasDetector, open_detector
-from device_bridge.errors import AddressInvalid, DeviceError
-from device_bridge.gps import GpsReceiver, open_gps
+from device_bridge.errors import AddressInvalid, DeviceError, DeviceLost
+from device_bridge.gps import open_gps
 from device_bridge.health import battery_percent, free_storage_bytes
 from device_bridge.models import Fix, GasReading, InstrumentInfo
 from device_bridge.nfc import TagReader, open_tag_reader
@@ -30,6 +31,14 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 # A receiver under the open sky has its first position sooner.
 PROBE_TIMEOUT_S = 12.0
+_LOOK_EVERY_S = 0.1
+FILE_NAME = "devices_settings.json"
+DETECTOR_GONE = DeviceLost(
+    "检漏仪断开",
+    "the gas detector is gone",
+    "看看电源，靠近手机；记录不中断，连上自动恢复",
+    "check its power and bring it near; the record goes on and takes readings again when it is back",
+)
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +50,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
-    """For the screen: connected, or what happened and what to do."""
+    """For the screen: connected, or in `error` what happened and what to do."""
 
     kind: DeviceKind
     connected: bool
@@ -49,7 +58,7 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def addresses(data_dir: Path) -> Addresses:
-    kept = read_struct(data_dir / "devices_settings.json", Addresses) or Addresses()
+    kept = read_struct(data_dir / FILE_NAME, Addresses) or Addresses()
     return Addresses(
         gps=kept.gps or os.environ.get("QIXUN_GPS", ""),
         detector=kept.detector or os.environ.get("QIXUN_DETECTOR", ""),
@@ -65,7 +74,7 @@ def save_addresses(data_dir: Path, chosen: Addresses) -> None:
         open_detector(chosen.detector)
     if chosen.tags:
         open_tag_reader(chosen.tags)
-    write_durable(data_dir / "devices_settings.json", msgspec.json.encode(chosen))
+    write_durable(data_dir / FILE_NAME, msgspec.json.encode(chosen))
 
 
 def tag_reader(data_dir: Path) -> TagReader | None:
@@ -75,7 +84,11 @@ def tag_reader(data_dir: Path) -> TagReader | None:
 
 
 class Devices:
-    """Reads positions and methane while it runs; each stream connects again by itself."""
+    """Reads positions and methane while it runs; each stream connects again by itself.
+
+    `fix`, `reading` and `instrument` are the latest of devices that are there now; `errors` says what is wrong with
+    the others.
+    """
 
     def __init__(
         self,
@@ -86,12 +99,20 @@ class Devices:
         on_instrument: Callable[[InstrumentInfo], object] = lambda _info: None,
         on_state: Callable[[DeviceState], object] = lambda _state: None,
     ) -> None:
+        self.fix: Fix | None = None
+        self.reading: GasReading | None = None
+        self.instrument: InstrumentInfo | None = None
+        self.errors: dict[DeviceKind, DeviceError] = {}
         self._phone = phone
         self._on_fix = on_fix
         self._on_reading = on_reading
         self._on_instrument = on_instrument
         self._on_state = on_state
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def running(self) -> bool:
+        return bool(self._tasks)
 
     def start(self) -> None:
         """Raises nothing: an address that cannot be read is told as the device's state."""
@@ -106,18 +127,31 @@ class Devices:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        self.fix = self.reading = self.instrument = None
+        self.errors.clear()
+
+    def _tell(self, state: DeviceState) -> None:
+        self.errors.pop(state.kind, None)
+        if state.error is not None:
+            self.errors[state.kind] = state.error
+        if not state.connected and state.kind == "gps":
+            self.fix = None
+        if not state.connected and state.kind == "detector":
+            self.reading = None
+        self._on_state(state)
 
     async def _positions(self, address: str) -> None:
-        await self._forever("gps", lambda: open_gps(address).fixes(), self._on_fix)
+        await self._forever("gps", lambda: open_gps(address).fixes(), self._take_fix)
 
     async def _gas(self, address: str) -> None:
         def told(status: Literal["lost", "back"]) -> None:
-            self._on_state(DeviceState(kind="detector", connected=status == "back"))
+            error = DETECTOR_GONE if status == "lost" else None
+            self._tell(DeviceState(kind="detector", connected=error is None, error=error))
 
         def readings() -> AsyncGenerator[GasReading, None]:
             return self._readings(open_detector(address, on_status=told))
 
-        await self._forever("detector", readings, self._on_reading)
+        await self._forever("detector", readings, self._take_reading)
 
     async def _readings(self, detector: GasDetector) -> AsyncGenerator[GasReading, None]:
         known = False
@@ -125,9 +159,18 @@ class Devices:
             async for reading in stream:
                 if not known:
                     with suppress(DeviceError):
-                        self._on_instrument(await detector.info())
+                        self.instrument = await detector.info()
+                        self._on_instrument(self.instrument)
                         known = True
                 yield reading
+
+    async def _take_fix(self, fix: Fix) -> None:
+        self.fix = fix
+        await self._on_fix(fix)
+
+    async def _take_reading(self, reading: GasReading) -> None:
+        self.reading = reading
+        await self._on_reading(reading)
 
     async def _forever(
         self,
@@ -143,52 +186,81 @@ class Devices:
                     async for item in stream:
                         if not connected:
                             connected, pause_s = True, FIRST_PAUSE_S
-                            self._on_state(DeviceState(kind=kind, connected=True))
+                            self._tell(DeviceState(kind=kind, connected=True))
                         await take(item)
             except AddressInvalid as error:
-                self._on_state(DeviceState(kind=kind, connected=False, error=error))
+                self._tell(DeviceState(kind=kind, connected=False, error=error))
                 return
             except DeviceError as error:
-                self._on_state(DeviceState(kind=kind, connected=False, error=error))
+                self._tell(DeviceState(kind=kind, connected=False, error=error))
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-async def probe(phone: Phone, *, timeout_s: float = PROBE_TIMEOUT_S) -> Probes:
-    """Everything the start-of-shift check asks of this phone, found at the same time; what is not there is None."""
+async def probe(
+    phone: Phone,
+    devices: Devices | None = None,
+    *,
+    instrument_needed: bool | None = None,
+    timeout_s: float = PROBE_TIMEOUT_S,
+) -> Probes:
+    """Everything the start-of-shift check asks of this phone; what is not there in time is None.
+
+    `devices` that run already are asked: a detector has one link, and a second one would end the first. Without
+    `instrument_needed` an instrument is needed where one is set up.
+    """
     found = addresses(phone.data_dir)
-    fix, instrument = await asyncio.gather(
-        _first_fix(open_gps(found.gps), timeout_s) if found.gps else _nothing(),
-        _instrument(open_detector(found.detector), timeout_s) if found.detector else _nothing(),
-    )
+    if devices is not None and devices.running:
+        await _first_words(devices, found, timeout_s)
+        fix, instrument = devices.fix, None if "detector" in devices.errors else devices.instrument
+    else:
+        fix, instrument = await asyncio.gather(
+            _first_fix(found.gps, timeout_s) if found.gps else _nothing(),
+            _instrument(found.detector, timeout_s) if found.detector else _nothing(),
+        )
     if fix is not None:
         phone.take_fix(fix)
     return Probes(
         fix=fix,
-        # A handheld or vehicle box has no battery saver; a phone's app asks its own system.
-        battery_saver_exempt=True if os.name == "posix" and "ANDROID_ROOT" not in os.environ else None,
+        # A computer, a handheld or a vehicle box has no battery saver that would stop the app.
+        battery_saver_exempt=None if on_a_phone() else True,
         battery_percent=await asyncio.to_thread(battery_percent),
         free_storage_bytes=await asyncio.to_thread(free_storage_bytes, phone.data_dir),
         clock_ahead_s=phone.clock.ahead_s(),
         instrument=instrument,
-        instrument_needed=bool(found.detector),
+        instrument_needed=bool(found.detector) if instrument_needed is None else instrument_needed,
     )
+
+
+def on_a_phone() -> bool:
+    """Android or iOS, whose system may stop what runs in the background."""
+    return "ANDROID_ROOT" in os.environ or sys.platform in {"android", "ios"}
+
+
+async def _first_words(devices: Devices, found: Addresses, timeout_s: float) -> None:
+    """Until each device has answered or is known to be missing."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while (  # noqa: ASYNC110 - two streams are looked at
+                found.gps and devices.fix is None and "gps" not in devices.errors
+            ) or (found.detector and devices.instrument is None and "detector" not in devices.errors):
+                await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _nothing() -> None:
     return None
 
 
-async def _first_fix(receiver: GpsReceiver, timeout_s: float) -> Fix | None:
+async def _first_fix(address: str, timeout_s: float) -> Fix | None:
     with suppress(DeviceError, TimeoutError):
-        async with asyncio.timeout(timeout_s), aclosing(receiver.fixes()) as fixes:
+        async with asyncio.timeout(timeout_s), aclosing(open_gps(address).fixes()) as fixes:
             async for fix in fixes:
                 return fix
     return None
 
 
-async def _instrument(detector: GasDetector, timeout_s: float) -> InstrumentInfo | None:
+async def _instrument(address: str, timeout_s: float) -> InstrumentInfo | None:
     with suppress(DeviceError, TimeoutError):
         async with asyncio.timeout(timeout_s):
-            return await detector.info()
+            return await open_detector(address).info()
     return None

@@ -1,4 +1,4 @@
-"""What a worker sets on his phone: language, look, server and the addresses of his devices."""
+"""What a worker sets on his phone: language, look, server. His devices are in `mobile_app.devices`."""
 
 import os
 from collections.abc import Mapping
@@ -14,28 +14,18 @@ DEFAULT_SERVER_URL = "http://127.0.0.1:8000"
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):
-    """An empty device address means that the phone has none; `day` and `night` are the two looks."""
+    """`day` and `night` are the two looks; the detector itself does not know until when it is verified."""
 
     language: Literal["zh", "en"] = "zh"
     theme: Literal["day", "night"] = "day"
     server_url: str = DEFAULT_SERVER_URL
-    gps: str = ""
-    detector: str = ""
-    tags: str = ""
     instrument_verified_until: str = ""
 
 
 def read_preferences(folder: Path, environment: Mapping[str, str] = os.environ) -> Preferences:
-    """What was kept, else what the surroundings say (QIXUN_SERVER_URL, QIXUN_GPS, QIXUN_DETECTOR, QIXUN_TAGS)."""
+    """What was kept, else what the surroundings say (QIXUN_SERVER_URL)."""
     kept = read_struct(folder / FILE_NAME, Preferences)
-    if kept is not None:
-        return kept
-    return Preferences(
-        server_url=environment.get("QIXUN_SERVER_URL", DEFAULT_SERVER_URL),
-        gps=environment.get("QIXUN_GPS", ""),
-        detector=environment.get("QIXUN_DETECTOR", ""),
-        tags=environment.get("QIXUN_TAGS", ""),
-    )
+    return kept or Preferences(server_url=environment.get("QIXUN_SERVER_URL", DEFAULT_SERVER_URL))
 
 
 def keep_preferences(folder: Path, preferences: Preferences) -> None:

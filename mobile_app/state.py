@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +15,12 @@ import flet as ft
 import msgspec
 
 from device_bridge.errors import DeviceError
-from device_bridge.models import Fix, GasReading
+from device_bridge.models import Fix, GasReading, InstrumentInfo
 from mobile_app.components.ui import Ui
+from mobile_app.devices import Addresses, Devices, DeviceState, save_addresses
 from mobile_app.errors import NotReady, SignInError, WorkError
 from mobile_app.phone import Loss, Phone
 from mobile_app.preferences import Preferences, keep_preferences, read_preferences
-from mobile_app.sensing import Sensing
 from mobile_app.syncing import Syncing, SyncStatus
 from mobile_app.tasks import Task
 from mobile_app.theme import DARK, LIGHT
@@ -74,14 +74,16 @@ class AppState:
     status: SyncStatus | None = None
     fix: Fix | None = None
     reading: GasReading | None = None
+    instrument: InstrumentInfo | None = None
     gps_error: DeviceError | None = None
     detector_error: DeviceError | None = None
 
     def __post_init__(self) -> None:
         self.syncing: Syncing | None = None
-        self.sensing = Sensing(self._take_fix, self._take_reading, self._sensed)
+        self.devices: Devices | None = None
         self.on_fix: list[Callable[[Fix], Awaitable[None]]] = []
         self.on_reading: list[Callable[[GasReading], Awaitable[None]]] = []
+        self.on_device: list[Callable[[DeviceState], object]] = []
         self._background: set[asyncio.Future[Any]] = set()
         self._reloading = False
         self._reload_again = False
@@ -106,9 +108,20 @@ class AppState:
         if self.preferences.server_url != before.server_url and not self.signed_in:
             await self.phone.close()
             self.phone = await Phone.open(self.folder, self.preferences.server_url)
-        devices = (self.preferences.gps, self.preferences.detector)
-        if self.signed_in and devices != (before.gps, before.detector):
-            self.sensing.start(gps=devices[0], detector=devices[1])
+
+    async def use_devices(self, chosen: Addresses) -> bool:
+        """Keeps the addresses and reads these devices from now on; False when one cannot be read."""
+
+        async def keep() -> bool:
+            await asyncio.to_thread(save_addresses, self.folder, chosen)
+            return True
+
+        kept = await self.attempt(keep())
+        if kept and self.devices is not None:
+            await self.devices.stop()
+            self._sensed()
+            self.devices.start()
+        return bool(kept)
 
     # Who
 
@@ -126,13 +139,23 @@ class AppState:
         self.syncing = Syncing(self.phone)
         self.syncing.subscribe(self._synced)
         self.syncing.start()
-        self.sensing.start(gps=self.preferences.gps, detector=self.preferences.detector)
+        self.devices = Devices(
+            self.phone,
+            on_fix=self._take_fix,
+            on_reading=self._take_reading,
+            on_instrument=lambda _info: self._sensed(),
+            on_state=self._device_told,
+        )
+        self.devices.start()
         await self.reload()
         self.signed_in = True
         self.tab = "today"
 
     async def sign_out(self) -> None:
-        self.sensing.stop()
+        if self.devices is not None:
+            await self.devices.stop()
+            self._sensed()
+            self.devices = None
         if self.syncing is not None:
             await self.syncing.stop()
             self.syncing = None
@@ -256,11 +279,33 @@ class AppState:
         self.phone.take_fix(fix)
         for listener in tuple(self.on_fix):
             await listener(fix)
+        self.fix = fix
 
     async def _take_reading(self, reading: GasReading) -> None:
+        self.reading = reading
         for listener in tuple(self.on_reading):
             await listener(reading)
 
+    def _device_told(self, state: DeviceState) -> None:
+        self._sensed()
+        for hear in tuple(self.on_device):
+            hear(state)
+
     def _sensed(self) -> None:
-        self.fix, self.reading = self.sensing.fix, self.sensing.reading
-        self.gps_error, self.detector_error = self.sensing.gps_error, self.sensing.detector_error
+        """What the devices are now, on the screens: a reading of a detector that has gone is no reading."""
+        devices = self.devices
+        if devices is None:
+            return
+        self.fix, self.reading = devices.fix, devices.reading
+        self.instrument = self._verified(devices.instrument)
+        self.gps_error, self.detector_error = devices.errors.get("gps"), devices.errors.get("detector")
+
+    def _verified(self, instrument: InstrumentInfo | None) -> InstrumentInfo | None:
+        """With the date from the settings, where the instrument does not tell its own."""
+        if instrument is None or instrument.verified_until is not None:
+            return instrument
+        try:
+            until = date.fromisoformat(self.preferences.instrument_verified_until)
+        except ValueError:
+            return instrument
+        return msgspec.structs.replace(instrument, verified_until=until)

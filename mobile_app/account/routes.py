@@ -6,7 +6,7 @@ import flet as ft
 
 from mobile_app.account.screens import me_screen, settings_screen, sign_in_screen
 from mobile_app.theme import dress
-from mobile_app.window import Window
+from mobile_app.window import Handler, Window
 
 
 def sign_in_view(window: Window) -> ft.Control:
@@ -32,24 +32,32 @@ def sign_in_view(window: Window) -> ft.Control:
         on_number=number,
         on_password=password,
         on_sign_in=sign_in,
-        on_settings=window.goes("/settings"),
+        on_settings=_to_settings(window),
     )
 
 
 def me_tab(window: Window) -> ft.Control:
     app, ui = window.desk.app, window.ui
-    instrument = app.sensing.instrument.instrument_id if app.sensing.instrument else ""
+    instrument = app.instrument.instrument_id if app.instrument else ""
     return me_screen(
         ui,
         profile=app.phone.profile,
         instrument=ui.say(f"检漏仪 {instrument}", f"Detector {instrument}") if instrument else "",
-        on_open=lambda key: window.go(f"/{key}"),
+        on_open=lambda key: _to_settings(window)() if key == "settings" else window.go(f"/{key}"),
         on_sign_out=window.does(window.desk.sign_out),
     )
 
 
+def _to_settings(window: Window) -> Handler:
+    def open_them(*_: Any) -> None:
+        window.desk.settings_entry.read()
+        window.go("/settings")
+
+    return open_them
+
+
 def settings_route(window: Window) -> ft.Control:
-    app = window.desk.app
+    app, entry = window.desk.app, window.desk.settings_entry
 
     def prefer(name: str, value: str) -> None:
         window.page.run_task(_prefer, window, name, value)
@@ -57,9 +65,12 @@ def settings_route(window: Window) -> ft.Control:
     return settings_screen(
         window.ui,
         preferences=app.preferences,
+        entry=entry,
         server_fixed=app.signed_in,
         device_id=app.phone.device_id if app.signed_in else "",
         on_prefer=prefer,
+        on_type=entry.type,
+        on_save=window.does(entry.save),
         on_back=window.goes("/"),
     )
 

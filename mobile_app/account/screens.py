@@ -5,6 +5,7 @@ from typing import Any
 
 import flet as ft
 
+from mobile_app.account.state import SettingsEntry
 from mobile_app.components import bars, buttons, forms, panels
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
 from mobile_app.preferences import Preferences
@@ -130,16 +131,15 @@ def settings_screen(
     ui: Ui,
     *,
     preferences: Preferences,
+    entry: SettingsEntry,
     server_fixed: bool,
     device_id: str,
     on_prefer: Callable[[str, str], Any],
+    on_type: Callable[[str, str], Any],
+    on_save: Tap,
     on_back: Tap,
 ) -> ft.Control:
     themes = (forms.Choice("day", ui.say("白天", "Day")), forms.Choice("night", ui.say("夜间", "Night")))
-
-    def typed(name: str, title: str, value: str, hint: str) -> ft.Control:
-        return forms.entry(ui, name, title, value, lambda new: on_prefer(name, new), hint=hint)
-
     body: list[ft.Control] = [
         _titled(
             ui.say("语言", "Language"),
@@ -149,38 +149,42 @@ def settings_screen(
             ui.say("外观", "Look"),
             forms.segments(ui, "theme", themes, preferences.theme, lambda v: on_prefer("theme", v)),
         ),
-        _server(ui, preferences, on_prefer, fixed=server_fixed),
-        text(ui.say("设备", "Devices"), size=22, bold=True),
-        secondary(ui, ui.say("不填就是没有这个设备。", "Leave empty what you do not have.")),
-        typed("gps", ui.say("定位接收机", "Positioning receiver"), preferences.gps, "nmea-tcp://127.0.0.1:5001"),
-        typed("detector", ui.say("检漏仪", "Gas detector"), preferences.detector, "ble://C4:DE:E2:11:22:33"),
-        typed(
-            "instrument_verified_until",
-            ui.say("检漏仪检定有效期至", "Detector verified until"),
-            preferences.instrument_verified_until,
-            "2027-06-30",
-        ),
-        typed("tags", ui.say("标签读写器", "Tag reader"), preferences.tags, "usb"),
+        *_addresses(ui, entry, on_type, server_fixed=server_fixed),
     ]
     if device_id:
         body.append(secondary(ui, ui.say("本机编号 ", "This device ") + device_id))
+    saved = entry.saved
+    word = ui.say("已保存", "Saved") if saved else ui.say("保存地址", "Save the addresses")
+    glyph = ft.Icons.CHECK_ROUNDED if saved else ft.Icons.SAVE_ROUNDED
     return column(
         [
             bars.head(ui, ui.say("设置", "Settings"), on_back=on_back),
             scrolling(body, spacing=14, padding=ft.Padding.only(left=GUTTER, right=GUTTER, bottom=24)),
+            bars.dock(ui, [buttons.primary(ui, "save-settings", word, None if saved else on_save, glyph=glyph)]),
         ],
         expand=True,
     )
 
 
+def _addresses(
+    ui: Ui, entry: SettingsEntry, on_type: Callable[[str, str], Any], *, server_fixed: bool
+) -> list[ft.Control]:
+    def typed(name: str, title: str, hint: str) -> ft.Control:
+        return forms.entry(ui, name, title, getattr(entry, name), lambda new: on_type(name, new), hint=hint)
+
+    server = ui.say("服务器地址", "Server address")
+    return [
+        panels.pairs(ui, [(server, entry.server_url)], width=140, strong=False)
+        if server_fixed
+        else typed("server_url", server, "https://"),
+        text(ui.say("设备", "Devices"), size=22, bold=True),
+        secondary(ui, ui.say("不填就是没有这个设备。", "Leave empty what you do not have.")),
+        typed("gps", ui.say("定位接收机", "Positioning receiver"), "nmea-tcp://127.0.0.1:5001"),
+        typed("detector", ui.say("检漏仪", "Gas detector"), "ble://C4:DE:E2:11:22:33"),
+        typed("instrument_verified_until", ui.say("检漏仪检定有效期至", "Detector verified until"), "2027-06-30"),
+        typed("tags", ui.say("标签读写器", "Tag reader"), "usb"),
+    ]
+
+
 def _titled(title: str, control: ft.Control) -> ft.Control:
     return column([text(title, bold=True), ft.Row([control])], spacing=6)
-
-
-def _server(ui: Ui, preferences: Preferences, on_prefer: Callable[[str, str], Any], *, fixed: bool) -> ft.Control:
-    title = ui.say("服务器地址", "Server address")
-    if fixed:
-        return panels.pairs(ui, [(title, preferences.server_url)], width=140, strong=False)
-    return forms.entry(
-        ui, "server_url", title, preferences.server_url, lambda new: on_prefer("server_url", new.strip())
-    )

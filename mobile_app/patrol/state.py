@@ -8,6 +8,7 @@ import flet as ft
 from device_bridge.models import Fix, GasReading
 from mobile_app.clock import monotonic
 from mobile_app.components.network_map import Drawing, Here, Line
+from mobile_app.devices import DeviceState
 from mobile_app.errors import NotReady
 from mobile_app.hazards.state import LeakAlarm
 from mobile_app.patrol.screens import Live, NextPoint, VisitForm, point_marks
@@ -61,6 +62,7 @@ class PatrolRun:
         await run._read_surroundings()
         app.on_fix.append(run.take_fix)
         app.on_reading.append(run.take_reading)
+        app.on_device.append(run.hear_device)
         run.redraw()
         return run
 
@@ -68,6 +70,7 @@ class PatrolRun:
         """Finished: no more positions for this one."""
         self.app.on_fix.remove(self.take_fix)
         self.app.on_reading.remove(self.take_reading)
+        self.app.on_device.remove(self.hear_device)
 
     # Walking
 
@@ -77,8 +80,8 @@ class PatrolRun:
             self.redraw()
 
     async def take_reading(self, reading: GasReading) -> None:
-        if self.app.sensing.instrument is not None:
-            self.patrol.use_instrument(self.app.sensing.instrument)
+        if self.app.instrument is not None:
+            self.patrol.use_instrument(self.app.instrument)
         try:
             proposal = await self.patrol.take_reading(reading)
         except NotReady:
@@ -89,6 +92,9 @@ class PatrolRun:
                 # Whoever has to run does not press buttons.
                 await alarm.save()
             self.alarm = alarm
+        self._measure()
+
+    def hear_device(self, _state: DeviceState) -> None:
         self._measure()
 
     def close_alarm(self) -> None:
@@ -110,7 +116,7 @@ class PatrolRun:
         self._measure()
 
     def _measure(self) -> None:
-        fix, reading, settings = self.patrol.last_fix, self.app.sensing.reading, self.app.settings
+        fix, reading, settings = self.patrol.last_fix, self.app.reading, self.app.settings
         alarming = bool(reading and settings and judge_reading(reading.value_ppm, settings) != "normal")
         self.live = Live(
             percent=self.patrol.coverage.percent,
@@ -165,7 +171,7 @@ class PatrolRun:
     @property
     def warning(self) -> str:
         """A device that has gone: said once, above the map; the record goes on."""
-        error = self.app.sensing.gps_error or self.app.sensing.detector_error
+        error = self.app.gps_error or self.app.detector_error
         if error is None:
             return ""
         ui = self.app.ui

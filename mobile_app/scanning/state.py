@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import flet as ft
 
 from device_bridge.codes import read_codes
-from device_bridge.nfc import open_tag_reader
 from mobile_app.deliveries.scans import Scanned, load, scan, scan_method
+from mobile_app.devices import tag_reader
 from mobile_app.errors import FieldError
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
@@ -42,9 +42,10 @@ async def code_in(picture: bytes) -> tuple[str, str]:
 
 async def tag_near(app: AppState) -> tuple[str, str]:
     """Text and UID of the tag held near the reader. Raises FieldError, DeviceError."""
-    if not app.preferences.tags:
+    reader = await asyncio.to_thread(tag_reader, app.folder)
+    if reader is None:
         raise NO_TAG_READER
-    tag = await open_tag_reader(app.preferences.tags).read()
+    tag = await reader.read()
     return tag.text, tag.uid
 
 
