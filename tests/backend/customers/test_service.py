@@ -120,7 +120,6 @@ class TestCompleteness:
             ({"district": "", "road": "", "house": ""}, ("address",)),
         ],
     )
-    @pytest.mark.requirement("E5.8.3-4")
     async def test_what_is_missing_is_named_and_found_by_the_filter(
         self, session: AsyncSession, company: Company, fields: dict[str, Any], missing: tuple[str, ...]
     ) -> None:

@@ -173,3 +173,31 @@ class TestLeaks:
         assert (made["hazard"]["stage"], made["origin_id"]) == ("pending_review", leak.id)
         again = await board.client.post(url, headers=board.headers, json={})
         assert (again.status_code, again.json()["code"]) == (409, "leak.settled")
+
+    @pytest.mark.requirement("5.6.4-22")
+    async def test_an_abnormal_reading_goes_the_whole_way_of_a_hazard_to_its_closure(
+        self, board: Board, session: AsyncSession
+    ) -> None:
+        leak = record(
+            LeakSuspected,
+            board.street.inspector,
+            reading_ppm=3200.0,
+            instrument_id="CH4-07",
+            alarm_limit_ppm=500.0,
+            position=HERE,
+        )
+        await take(session, board.street.company, board.street.inspector, leak)
+        confirmed = await board.client.post(f"/api/leaks/{leak.id}/confirm", headers=board.headers, json={})
+        board.hazard_id = confirmed.json()["hazard"]["id"]
+        early = await board.move("recheck")
+        assert (early.status_code, early.json()["code"]) == (409, "hazard.stage")
+        assert await board.stages("decide", "dispatch", "rectify", "recheck") == [
+            "pending_dispatch",
+            "in_rectification",
+            "pending_recheck",
+            "closed",
+        ]
+        found = (await board.client.get(f"/api/hazards/{board.hazard_id}", headers=board.headers)).json()
+        assert found["origin_id"] == leak.id
+        assert [found["hazard"][name] for name in ("lon", "lat")] == [HERE.lon, HERE.lat]
+        assert [step["action"] for step in found["steps"]][-4:] == ["decide", "dispatch", "rectify", "recheck"]
