@@ -48,6 +48,8 @@ FIELD_WORDS = {
 CONFLICTS = {
     "task.withdrawn": ("已撤回的任务仍被执行", "A withdrawn task was carried out"),
     "task.reassigned": ("已改派的任务仍由原人执行", "A reassigned task was carried out by the first person"),
+    "patrol.other_staff": ("他人的记录混入本次巡线", "A record names somebody else's walk"),
+    "record.other_company": ("记录引用了其他企业的对象", "A record names what is another company's"),
     "task.other_staff": ("任务由他人执行", "A task was carried out by somebody else"),
     "delivery.incomplete_customer": ("档案不全的客户已送达", "Delivered to a customer whose record is incomplete"),
     "delivery.other_staff": ("配送单由他人完成", "An order was carried out by another driver"),

@@ -234,6 +234,12 @@ async def missing_of(session: AsyncSession, customer_id: str) -> tuple[str, ...]
     return lines[0].missing if lines else ("customer",)
 
 
+async def own_id(session: AsyncSession, customer_id: str, company_id: str) -> str:
+    """A customer's id as a record of this company may name it: empty for another company's customer."""
+    foreign = select(Customer.id).where(Customer.id == customer_id, Customer.company_id != company_id)
+    return "" if await session.scalar(foreign) is not None else customer_id
+
+
 async def names_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[str, CustomerLine]:
     """Lines by id, for lists of other domains."""
     wanted = set(customer_ids)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,7 +34,7 @@ async def take_check(session: AsyncSession, taken: Taken[DeliveryChecked]) -> Wa
         id=record.id,
         organisation_id=taken.organisation_id,
         task_id=record.task_id,
-        customer_id=record.customer_id,
+        customer_id=await customers.own_id(session, record.customer_id, taken.company_id),
         staff_id=taken.staff_id,
         at=taken.recorded_at,
         items=msgspec.to_builtins(record.items),
@@ -55,12 +55,13 @@ async def take_check(session: AsyncSession, taken: Taken[DeliveryChecked]) -> Wa
 async def take_delivery(session: AsyncSession, taken: Taken[DeliveryCompleted]) -> Waiting | None:
     record = taken.record
     signature = record.signature
-    receiver = await customers.seal_for(session, record.customer_id, f"receiver/{record.id}", signature.receiver)
+    customer_id = await customers.own_id(session, record.customer_id, taken.company_id)
+    receiver = await customers.seal_for(session, customer_id, f"receiver/{record.id}", signature.receiver)
     row = insert(Delivery).values(
         id=record.id,
         organisation_id=taken.organisation_id,
         task_id=record.task_id,
-        customer_id=record.customer_id,
+        customer_id=customer_id,
         check_id=record.check_id,
         staff_id=taken.staff_id,
         device_id=taken.device_id,
@@ -79,8 +80,8 @@ async def take_delivery(session: AsyncSession, taken: Taken[DeliveryCompleted]) 
     new = await session.scalar(row.on_conflict_do_nothing().returning(Delivery.id))
     if new is not None:
         await changes.changed(session, "T2-11", record.id, taken.organisation_id)
-        await _note_incomplete_customer(session, taken)
-    await cylinders.record_movements(session, taken, _movements(record))
+        await _note_incomplete_customer(session, taken, customer_id)
+    await cylinders.record_movements(session, taken, _movements(record, customer_id))
     await _settle_order(session, taken)
     await positions.note_seen(session, taken)
     await events.announce(session, "delivery.completed", record.id, taken.organisation_id, task_id=record.task_id)
@@ -88,27 +89,25 @@ async def take_delivery(session: AsyncSession, taken: Taken[DeliveryCompleted]) 
     return None if checked is not None else Waiting((record.check_id,))
 
 
-def _movements(record: DeliveryCompleted) -> list[cylinders.Scanned]:
-    delivered = [
-        cylinders.Scanned(kind="delivered", scan=scan, customer_id=record.customer_id) for scan in record.delivered
-    ]
+def _movements(record: DeliveryCompleted, customer_id: str) -> list[cylinders.Scanned]:
+    delivered = [cylinders.Scanned(kind="delivered", scan=scan, customer_id=customer_id) for scan in record.delivered]
     returned = [
-        cylinders.Scanned(kind="returned", scan=each.scan, customer_id=record.customer_id, detail=each.fault)
+        cylinders.Scanned(kind="returned", scan=each.scan, customer_id=customer_id, detail=each.fault)
         for each in record.returned
     ]
     return delivered + returned
 
 
-async def _note_incomplete_customer(session: AsyncSession, taken: Taken[DeliveryCompleted]) -> None:
+async def _note_incomplete_customer(session: AsyncSession, taken: Taken[DeliveryCompleted], customer_id: str) -> None:
     """The phone does not let it be entered (5.8.3-07); what was entered all the same is a fact for the office."""
-    missing = await customers.missing_of(session, taken.record.customer_id)
+    missing = await customers.missing_of(session, customer_id)
     if missing:
         await intake.open_conflict(
             session,
             taken.organisation_id,
             "delivery.incomplete_customer",
             [taken.record.id],
-            {"customer_id": taken.record.customer_id, "missing": list(missing), "staff_id": taken.staff_id},
+            {"customer_id": customer_id, "missing": list(missing), "staff_id": taken.staff_id},
         )
 
 
@@ -119,7 +118,7 @@ async def take_visit(session: AsyncSession, taken: Taken[VisitFailed]) -> Waitin
         id=record.id,
         organisation_id=taken.organisation_id,
         task_id=record.task_id,
-        customer_id=record.customer_id,
+        customer_id=await customers.own_id(session, record.customer_id, taken.company_id),
         staff_id=taken.staff_id,
         at=taken.recorded_at,
         photos=list(record.photos),
@@ -137,17 +136,17 @@ async def _settle_order(session: AsyncSession, taken: Taken[Any]) -> None:
     """The order's status from all that was recorded for it, in whatever order it came."""
     task_id = taken.record.task_id
     order = await session.scalar(select(DeliveryOrder).where(DeliveryOrder.id == task_id).with_for_update())
-    if order is None:
+    if order is None or order.company_id != taken.company_id:
         return
     if order.status in {"withdrawn", "reassigned"} or order.staff_id != taken.staff_id:
         kind = f"order.{order.status}" if order.staff_id == taken.staff_id else "order.other_staff"
         facts = {"order_number": order.order_number, "staff_id": taken.staff_id, "at": taken.recorded_at}
         await intake.open_conflict(session, order.organisation_id, kind, [taken.record.id, order.id], facts)
         return
-    done_at = await session.scalar(select(func.min(Delivery.at)).where(Delivery.task_id == task_id))
+    done_at = await session.scalar(select(func.min(Delivery.at)).where(_of(Delivery, order)))
     visits = (
         await session.scalars(
-            select(FailedVisit).where(FailedVisit.task_id == task_id).order_by(FailedVisit.at, FailedVisit.id)
+            select(FailedVisit).where(_of(FailedVisit, order)).order_by(FailedVisit.at, FailedVisit.id)
         )
     ).all()
     order.attempt = len(visits) + 1
@@ -159,10 +158,15 @@ async def _settle_order(session: AsyncSession, taken: Taken[Any]) -> None:
     await send(session, order)
 
 
+def _of(table: type[Delivery | DeliveryCheck | FailedVisit], order: DeliveryOrder) -> ColumnElement[bool]:
+    """What the order's own driver recorded for it: somebody else's record is a conflict and settles nothing."""
+    return and_(table.task_id == order.id, table.staff_id == order.staff_id)
+
+
 async def _settle_undone(session: AsyncSession, order: DeliveryOrder, visits: Sequence[FailedVisit]) -> None:
     check = await session.scalar(
         select(DeliveryCheck)
-        .where(DeliveryCheck.task_id == order.id)
+        .where(_of(DeliveryCheck, order))
         .order_by(DeliveryCheck.at.desc(), DeliveryCheck.id.desc())
         .limit(1)
     )

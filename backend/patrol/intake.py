@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
+from backend.intake import service as intake
 from backend.patrol.models import Patrol, Pause, ShiftCheck, TrackChunk, Visit
 from backend.patrol.service import record_finish, record_start
 from backend.patrol.service.counting import mark
@@ -47,6 +48,7 @@ async def take_shift_check(session: AsyncSession, taken: Taken[ShiftChecked]) ->
 
 async def take_start(session: AsyncSession, taken: Taken[PatrolStarted]) -> Waiting | None:
     await _ensure(session, taken, taken.record.id)
+    await _forget_anothers_end(session, taken)
     await session.execute(
         update(Patrol)
         .where(Patrol.id == taken.record.id)
@@ -67,8 +69,18 @@ async def take_start(session: AsyncSession, taken: Taken[PatrolStarted]) -> Wait
     return None
 
 
+async def _forget_anothers_end(session: AsyncSession, taken: Taken[PatrolStarted]) -> None:
+    """Before its start came, somebody else's records could make the walk look like his."""
+    blank = dict.fromkeys(("finished_at", "finish_id", "chunks_expected", "phone_assigned_m", "phone_covered_m"))
+    foreign = (Patrol.id == taken.record.id) & (Patrol.staff_id != taken.staff_id)
+    await session.execute(update(Patrol).where(foreign).values(unfinished_reason="", **blank))
+
+
 async def take_chunk(session: AsyncSession, taken: Taken[PatrolTracked]) -> Waiting | None:
     record = taken.record
+    if await _is_anothers(session, taken):
+        await _take_back(session, TrackChunk, taken)
+        return None
     # The chunk's own start is by the phone's clock as well.
     start = record.started_at + (taken.recorded_at - record.recorded.at)
     row = insert(TrackChunk).values(
@@ -84,8 +96,7 @@ async def take_chunk(session: AsyncSession, taken: Taken[PatrolTracked]) -> Wait
     new = await session.scalar(row.on_conflict_do_nothing().returning(TrackChunk.id))
     if new is not None:
         await _ensure(session, taken, record.patrol_id)
-        chunks = select(func.count()).where(TrackChunk.patrol_id == record.patrol_id).scalar_subquery()
-        await session.execute(update(Patrol).where(Patrol.id == record.patrol_id).values(chunks=chunks, counted=False))
+        await _count_chunks(session, record.patrol_id)
         last = max(record.points, key=lambda point: point.offset_s)
         position = Position(lon=last.lon, lat=last.lat, accuracy_m=last.accuracy_m, source="gnss")
         at = start + timedelta(seconds=last.offset_s)
@@ -102,6 +113,9 @@ def _line(record: PatrolTracked) -> str:
 
 async def take_pause(session: AsyncSession, taken: Taken[PatrolPaused]) -> Waiting | None:
     record = taken.record
+    if await _is_anothers(session, taken):
+        await _take_back(session, Pause, taken)
+        return None
     row = insert(Pause).values(
         id=record.id,
         patrol_id=record.patrol_id,
@@ -117,6 +131,9 @@ async def take_pause(session: AsyncSession, taken: Taken[PatrolPaused]) -> Waiti
 
 async def take_visit(session: AsyncSession, taken: Taken[CheckPointVisited]) -> Waiting | None:
     record = taken.record
+    if await _is_anothers(session, taken):
+        await _take_back(session, Visit, taken)
+        return None
     row = insert(Visit).values(
         id=record.id,
         patrol_id=record.patrol_id,
@@ -147,9 +164,14 @@ async def take_visit(session: AsyncSession, taken: Taken[CheckPointVisited]) -> 
 
 async def take_finish(session: AsyncSession, taken: Taken[PatrolFinished]) -> Waiting | None:
     record = taken.record
+    if await _is_anothers(session, taken):
+        return None
     await _ensure(session, taken, record.patrol_id)
-    # A second end of the same walk never replaces the first.
-    first = (Patrol.id == record.patrol_id) & (Patrol.finish_id.is_(None) | (Patrol.finish_id >= record.id))
+    # A second end of the same walk never replaces the first; whose it is shows when its start has come.
+    own = (Patrol.id == record.patrol_id) & (Patrol.staff_id == taken.staff_id)
+    if await session.scalar(select(Patrol.id).where(own)) is None:
+        return Waiting((record.patrol_id,))
+    first = own & (Patrol.finish_id.is_(None) | (Patrol.finish_id >= record.id))
     await session.execute(
         update(Patrol)
         .where(first)
@@ -168,6 +190,33 @@ async def take_finish(session: AsyncSession, taken: Taken[PatrolFinished]) -> Wa
     await mark(session)
     await events.announce(session, "patrol.finished", record.patrol_id, taken.organisation_id)
     return await _waiting(session, record.patrol_id)
+
+
+async def _is_anothers(session: AsyncSession, taken: Taken[Any]) -> bool:
+    """Whether somebody else began this walk: his figures are his own, and the office hears of it. What came before
+    the walk's start waits, and is asked again when it comes.
+    """
+    patrol_id = taken.record.patrol_id
+    begun = select(Patrol.staff_id).where(Patrol.id == patrol_id, Patrol.started_at.is_not(None))
+    walker = await session.scalar(begun)
+    if walker is None or walker == taken.staff_id:
+        return False
+    facts = {"staff_id": taken.staff_id, "at": taken.recorded_at}
+    await intake.open_conflict(
+        session, taken.organisation_id, "patrol.other_staff", [taken.record.id, patrol_id], facts
+    )
+    return True
+
+
+async def _take_back(session: AsyncSession, table: type[TrackChunk | Visit | Pause], taken: Taken[Any]) -> None:
+    await session.execute(delete(table).where(table.id == taken.record.id))
+    await _count_chunks(session, taken.record.patrol_id)
+    await mark(session)
+
+
+async def _count_chunks(session: AsyncSession, patrol_id: str) -> None:
+    chunks = select(func.count()).where(TrackChunk.patrol_id == patrol_id).scalar_subquery()
+    await session.execute(update(Patrol).where(Patrol.id == patrol_id).values(chunks=chunks, counted=False))
 
 
 async def _ensure(session: AsyncSession, taken: Taken[Any], patrol_id: str) -> None:

@@ -14,6 +14,7 @@ from backend.accounts.service.organisations import (
     find_company,
     find_organisation,
     list_organisations,
+    same_company,
     units_under,
 )
 from backend.accounts.service.passwords import hash_password
@@ -68,6 +69,7 @@ __all__ = [
     "reset_password",
     "revoke_device",
     "roles_of",
+    "same_company",
     "set_active",
     "set_units",
     "sign_in",

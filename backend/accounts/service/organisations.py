@@ -63,6 +63,13 @@ async def find_company(session: AsyncSession, organisation_id: str) -> Organisat
     return await session.scalar(above) or organisation
 
 
+async def same_company(session: AsyncSession, one_id: str, other_id: str) -> bool:
+    """What the workers of one company record never touches what is another's."""
+    if one_id == other_id:
+        return True
+    return (await find_company(session, one_id)).id == (await find_company(session, other_id)).id
+
+
 async def units_under(session: AsyncSession, organisation_id: str) -> Sequence[Organisation]:
     """Units in a subtree, the organisation itself among them if it is one."""
     organisation = await find_organisation(session, organisation_id)

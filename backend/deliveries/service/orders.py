@@ -196,7 +196,7 @@ async def find_order(session: AsyncSession, caller: Caller, order_id: str) -> Or
     order: DeliveryOrder | None = await session.scalar(scoped(query, DeliveryOrder.organisation_id, caller))
     if order is None:
         raise MissingError("order.unknown", "没有这个配送单。", "There is no such order.")
-    checks, delivered, visits = await records_of(session, order.id)
+    checks, delivered, visits = await records_of(session, caller, order.id)
     return OrderOut(order=(await _rows(session, [order]))[0], checks=checks, deliveries=delivered, visits=visits)
 
 

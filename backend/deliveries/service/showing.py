@@ -65,13 +65,17 @@ async def _deliveries(session: AsyncSession, rows: Sequence[Delivery]) -> list[D
     ]
 
 
-async def records_of(session: AsyncSession, order_id: str) -> tuple[list[CheckOut], list[DeliveryOut], list[VisitOut]]:
-    """What the driver recorded for an order, oldest first."""
-    checks = await session.scalars(
-        select(DeliveryCheck).where(DeliveryCheck.task_id == order_id).order_by(DeliveryCheck.at)
-    )
-    delivered = await session.scalars(select(Delivery).where(Delivery.task_id == order_id).order_by(Delivery.at))
-    visits = await session.scalars(select(FailedVisit).where(FailedVisit.task_id == order_id).order_by(FailedVisit.at))
+async def records_of(
+    session: AsyncSession, caller: Caller, order_id: str
+) -> tuple[list[CheckOut], list[DeliveryOut], list[VisitOut]]:
+    """What was recorded for an order, oldest first."""
+
+    def own(table: Any) -> Any:
+        return select(table).where(table.task_id == order_id, within(table.organisation_id, caller)).order_by(table.at)
+
+    checks = await session.scalars(own(DeliveryCheck))
+    delivered = await session.scalars(own(Delivery))
+    visits = await session.scalars(own(FailedVisit))
     return (
         [CheckOut(**{name: getattr(row, name) for name in CheckOut.__struct_fields__}) for row in checks],
         await _deliveries(session, delivered.all()),

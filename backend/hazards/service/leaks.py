@@ -13,7 +13,7 @@ from backend.errors import ConflictingError, MissingError
 from backend.hazards.models import SuspectedLeak
 from backend.hazards.schemas import ConfirmLeak, HazardOut, LeakOut, Reasoned
 from backend.hazards.service.board import find_hazard
-from backend.hazards.service.reporting import open_hazard, pipe_near
+from backend.hazards.service.reporting import corrected, open_hazard, pipe_near
 from backend.pages import Page
 from backend.positions.rules import point_wkt
 from backend.reference import service as reference
@@ -38,7 +38,8 @@ async def record_leak(session: AsyncSession, taken: Taken[LeakSuspected]) -> Non
     }
     same = ("reading_ppm", "retest_ppm", "alarm_limit_ppm", "emergency", "instrument_id", "instrument_verified_until")
     told |= {name: getattr(record, name) for name in (*same, "action", "address", "patrol_id")}
-    leak_id = record.corrects or record.id
+    company_id = await session.scalar(select(SuspectedLeak.company_id).where(SuspectedLeak.id == record.corrects))
+    leak_id = await corrected(session, taken, company_id)
     row = insert(SuspectedLeak).values(
         id=leak_id,
         organisation_id=taken.organisation_id,

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
 from backend.changes import service as changes
+from backend.customers import service as customers
 from backend.hazards.models import Hazard, HazardStep
+from backend.intake import service as intake
 from backend.network import service as network
 from backend.positions.rules import cgcs2000, point_wkt
 from backend.reference import service as reference
@@ -31,10 +33,26 @@ async def pipe_near(session: AsyncSession, organisation_id: str, pipe_id: str, p
     return found.id if found else ""
 
 
+async def corrected(session: AsyncSession, taken: Taken[Any], company_of_target: str | None) -> str:
+    """What a report is about: the one that it corrects, else itself. Another company's is not its to correct: such a
+    report stands for itself, and the office hears of it.
+    """
+    record = taken.record
+    if not record.corrects or company_of_target in {None, taken.company_id}:
+        return str(record.corrects or record.id)
+    facts = {"staff_id": taken.staff_id, "at": taken.recorded_at}
+    await intake.open_conflict(
+        session, taken.organisation_id, "record.other_company", [record.id, record.corrects], facts
+    )
+    return str(record.id)
+
+
 async def record_hazard(session: AsyncSession, taken: Taken[HazardReported]) -> str:
     """The hazard's id: a report's own, or that of the report it corrects. What the office decided stays."""
     record = taken.record
-    hazard_id = record.corrects or record.id
+    company_id = await session.scalar(select(Hazard.company_id).where(Hazard.id == record.corrects))
+    hazard_id = await corrected(session, taken, company_id)
+    customer_id = await customers.own_id(session, record.customer_id, taken.company_id)
     told: dict[str, Any] = {
         "told_at": taken.recorded_at,
         "told_id": record.id,
@@ -43,7 +61,7 @@ async def record_hazard(session: AsyncSession, taken: Taken[HazardReported]) -> 
         "address": record.address,
         "detail": record.detail or record.note,
         "temporary_control": record.temporary_control,
-        "customer_id": record.customer_id,
+        "customer_id": customer_id,
         "pipe_id": record.pipe_id
         if record.customer_id
         else await pipe_near(session, taken.organisation_id, record.pipe_id, record.position),
@@ -149,7 +167,7 @@ async def ensure_check_hazard(session: AsyncSession, taken: Taken[Any], *, faile
         "source": "delivery_check",
         "hazard_type": "other",
         "proposed_grade": "general",
-        "customer_id": check.customer_id,
+        "customer_id": await customers.own_id(session, check.customer_id, taken.company_id),
         "detail": "、".join(failed),
         "point": point_wkt(check.position),
         "accuracy_m": check.position.accuracy_m if check.position else None,

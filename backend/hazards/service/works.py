@@ -14,6 +14,7 @@ from backend.errors import ConflictingError, MissingError
 from backend.hazards.models import Works, WorksReport
 from backend.hazards.schemas import Reasoned, WorksOut
 from backend.hazards.service.reporting import pipe_near
+from backend.intake import service as intake
 from backend.pages import Page
 from backend.positions.rules import point_wkt
 from backend.reference import service as reference
@@ -26,6 +27,8 @@ _TOLD = (
     *("machinery", "progress", "distance_to_pipe_m", "contractor", "contact", "contact_phone", "address"),
     *("pipe_id", "photos", "point"),
 )
+# What stands where nothing was told; everything else is a text.
+_UNTOLD: dict[str, Any] = {"machinery": [], "photos": [], "distance_to_pipe_m": None, "point": None}
 
 
 async def record_works(session: AsyncSession, taken: Taken[ThirdPartyWorksReported]) -> bool:
@@ -56,8 +59,8 @@ async def record_works(session: AsyncSession, taken: Taken[ThirdPartyWorksReport
 async def _fold(session: AsyncSession, works_id: str) -> None:
     """The works as their reports tell them, in the order of time: any order of arrival gives the same."""
     query = select(WorksReport).where(WorksReport.works_id == works_id).order_by(WorksReport.at, WorksReport.id)
-    reports: Sequence[WorksReport] = (await session.scalars(query)).all()
-    told: dict[str, Any] = {}
+    reports = await _of_one_company(session, works_id, (await session.scalars(query)).all())
+    told: dict[str, Any] = {name: _UNTOLD.get(name, "") for name in _TOLD}
     for report in reports:
         told |= {name: value for name in _TOLD if (value := getattr(report, name)) not in (None, "", [])}
     found = [report.at for report in reports if report.kind == "found"]
@@ -70,6 +73,21 @@ async def _fold(session: AsyncSession, works_id: str) -> None:
     }
     row = insert(Works).values(id=works_id, **fields)
     await session.execute(row.on_conflict_do_update(index_elements=["id"], set_=fields))
+
+
+async def _of_one_company(
+    session: AsyncSession, works_id: str, reports: Sequence[WorksReport]
+) -> Sequence[WorksReport]:
+    """Whoever found the works: another company's report that names them changes nothing, and its office hears of it."""
+    first = next((report for report in reports if report.id == works_id), reports[0])
+    own = {report.organisation_id for report in reports}
+    own = {each for each in own if await accounts.same_company(session, each, first.organisation_id)}
+    for report in reports:
+        if report.organisation_id not in own:
+            facts = {"staff_id": report.reported_by, "at": report.at}
+            ids = [report.id, works_id]
+            await intake.open_conflict(session, report.organisation_id, "record.other_company", ids, facts)
+    return [report for report in reports if report.organisation_id in own]
 
 
 async def list_works(

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
+from backend.accounts import service as accounts
 from backend.changes import service as changes
 from backend.network import service as network
 from backend.patrol.models import Patrol, PatrolTask, TrackChunk, Visit
@@ -51,6 +52,8 @@ async def count_due(session: AsyncSession, *, limit: int = 50) -> int:
 
 async def _count(session: AsyncSession, patrol: Patrol) -> None:
     task = await session.get(PatrolTask, patrol.task_id, with_for_update=True) if patrol.task_id else None
+    if task is not None and not await accounts.same_company(session, task.organisation_id, patrol.organisation_id):
+        task = None  # another company's: neither its pipes nor its figures are this walk's
     pipes: dict[str, Line] = {}
     if task is not None:
         pipes = {key: pipe.line for key, pipe in (await network.find_pipes(session, task.pipe_ids)).items()}
@@ -124,8 +127,11 @@ async def _note_task(
     session: AsyncSession, patrol: Patrol, task: PatrolTask, pipes: dict[str, Line], coverage: Coverage
 ) -> None:
     """A task that was walked in parts, by one or by two people, is covered by all of them together."""
-    rows = await session.execute(select(Patrol.id, Patrol.too_fast).where(Patrol.task_id == task.id))
-    too_fast: dict[str, list[Any]] = {row[0]: row[1] or [] for row in rows} | {patrol.id: patrol.too_fast}
+    rows = await session.execute(
+        select(Patrol.id, Patrol.too_fast, Patrol.organisation_id).where(Patrol.task_id == task.id)
+    )
+    walks = [row for row in rows if await accounts.same_company(session, row[2], task.organisation_id)]
+    too_fast: dict[str, list[Any]] = {row[0]: row[1] or [] for row in walks} | {patrol.id: patrol.too_fast}
     if len(too_fast) > 1:
         coverage = _coverage(task, pipes, await _track(session, list(too_fast)))
     planned = {point["check_point_id"] for point in task.check_points}

@@ -286,7 +286,7 @@ async def withdraw_task(session: AsyncSession, caller: Caller, task_id: str, rea
 
 async def record_start(session: AsyncSession, taken: Taken[PatrolStarted]) -> None:
     """The worker has begun; a task that was taken from him meanwhile becomes a matter for the office."""
-    task = await _locked(session, taken.record.task_id)
+    task = await _locked(session, taken)
     if task is None:
         return
     if task.status == "open":
@@ -296,7 +296,7 @@ async def record_start(session: AsyncSession, taken: Taken[PatrolStarted]) -> No
 
 
 async def record_finish(session: AsyncSession, taken: Taken[PatrolFinished]) -> None:
-    task = await _locked(session, taken.record.task_id)
+    task = await _locked(session, taken)
     if task is None:
         return
     if task.status in _UNDONE:
@@ -319,10 +319,12 @@ async def _note_contradiction(session: AsyncSession, task: PatrolTask, taken: Ta
         )
 
 
-async def _locked(session: AsyncSession, task_id: str) -> PatrolTask | None:
-    if not task_id:
+async def _locked(session: AsyncSession, taken: Taken[Any]) -> PatrolTask | None:
+    """The task that a record names; another company's is none of its own."""
+    if not taken.record.task_id:
         return None
-    found: PatrolTask | None = await session.scalar(
-        select(PatrolTask).where(PatrolTask.id == task_id).with_for_update()
-    )
+    query = select(PatrolTask).where(PatrolTask.id == taken.record.task_id)
+    found: PatrolTask | None = await session.scalar(query.with_for_update())
+    if found is None or not await accounts.same_company(session, found.organisation_id, taken.organisation_id):
+        return None
     return found

@@ -3,6 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -179,3 +180,45 @@ class TestChain:
         found = await cylinders.find_cylinder(session, station.caller, made.cylinder.id)
         assert (found.chain[0].detail, found.cylinder.holder_kind) == ("loading: scrapped", "station")
         assert (found.allowed, [r.code for r in found.reasons]) == (False, ["scrapped"])
+
+
+class TestAnotherCompany:
+    async def test_naming_their_customer_shows_nothing_of_him(self, session: AsyncSession) -> None:
+        mine, theirs = await make_station(session), await make_station(session, name="演示-别家客户", phone="")
+        cylinder = await make_cylinder(session, mine, "35-1")
+        forged = msgspec.structs.replace(
+            completed(mine, "task.delivery:x", "35-1", check_id="delivery.checked:x"), customer_id=theirs.customer_id
+        )
+        await take(session, mine.company, mine.driver, forged)
+        in_vain = msgspec.structs.replace(missed(mine, "task.delivery:x"), customer_id=theirs.customer_id)
+        await take(session, mine.company, mine.driver, in_vain)
+        (line,) = (await deliveries.list_deliveries(session, mine.caller)).items
+        assert (line.customer_id, line.customer_name, line.receiver) == ("", "", "")
+        held = (await cylinders.find_cylinder(session, mine.caller, cylinder.cylinder.id)).cylinder
+        assert (held.holder_kind, held.holder_name) == ("customer", "")
+        assert theirs.customer_id not in str((await deliveries.list_failed_visits(session, mine.caller)).items)
+        conflict = (
+            await session.scalars(select(Conflict).where(Conflict.kind == "delivery.incomplete_customer"))
+        ).one()
+        assert conflict.facts["missing"] == ["customer"]
+
+    async def test_naming_their_order_changes_nothing(self, session: AsyncSession) -> None:
+        mine, theirs = await make_station(session), await make_station(session)
+        made = await make_order(session, theirs)
+        forged = completed(mine, made.order.id, "35-1", check_id="delivery.checked:x")
+        await take(session, mine.company, mine.driver, forged)
+        await take(session, theirs.company, theirs.driver, checked(theirs, made.order.id))
+        found = await deliveries.find_order(session, theirs.caller, made.order.id)
+        assert (found.order.state, found.deliveries) == ("in_progress", [])
+
+    async def test_a_colleagues_delivery_does_not_end_the_order(self, session: AsyncSession) -> None:
+        station = await make_station(session)
+        made = await make_order(session, station)
+        by_other = msgspec.structs.replace(
+            completed(station, made.order.id, "35-1", check_id="delivery.checked:x"), staff_id=station.other_driver.id
+        )
+        await take(session, station.company, station.other_driver, by_other)
+        await take(session, station.company, station.driver, checked(station, made.order.id))
+        found = await deliveries.find_order(session, station.caller, made.order.id)
+        assert found.order.state == "in_progress"
+        assert (await session.scalars(select(Conflict.kind))).all() == ["order.other_staff"]

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.hazards import service as hazards
 from backend.hazards.models import Hazard, HazardStep
+from backend.intake.models import Conflict
 from backend.taken import Waiting
 from sync.documents.deliveries import DeliveryChecked, DeliveryCheckItem
 from sync.documents.envelope import Position, new_id
@@ -178,3 +179,47 @@ class TestWorks:
         first = new_id("works.reported")
         guarding = record(ThirdPartyWorksReported, street.inspector, kind="guarding", works_id=first)
         assert await take(session, street.company, street.inspector, guarding) == Waiting((first,))
+
+
+class TestAnotherCompany:
+    """A worker who knows an id of another company's changes nothing there, sees nothing of it, and shows up."""
+
+    async def conflicts(self, session: AsyncSession, street: Street) -> list[str]:
+        wanted = select(Conflict.kind).where(Conflict.organisation_id == street.company.unit.id)
+        return list((await session.scalars(wanted)).all())
+
+    async def test_their_hazard_is_not_corrected(self, session: AsyncSession) -> None:
+        mine, theirs = await make_street(session), await make_street(session)
+        victim = await report(session, theirs)
+        forged = await report(session, mine, hazard_type="other", corrects=victim.id)
+        caller = office(theirs.company, theirs.dispatcher)
+        found = (await hazards.find_hazard(session, caller, victim.id)).hazard
+        assert (found.hazard_type, found.address) == ("encroachment", "站前街 7 号")
+        own = (await hazards.find_hazard(session, office(mine.company, mine.dispatcher), forged.id)).hazard
+        assert own.hazard_type == "other"
+        assert await self.conflicts(session, mine) == ["record.other_company"]
+
+    async def test_their_leak_is_not_corrected(self, session: AsyncSession) -> None:
+        mine, theirs = await make_street(session), await make_street(session)
+        given = {"reading_ppm": 5200.0, "alarm_limit_ppm": 5000.0, "instrument_id": "JL-1"}
+        victim = record(LeakSuspected, theirs.inspector, **given)
+        await take(session, theirs.company, theirs.inspector, victim)
+        forged = record(LeakSuspected, mine.inspector, **(given | {"reading_ppm": 1.0, "corrects": victim.id}))
+        await take(session, mine.company, mine.inspector, forged, at=MORNING + timedelta(hours=1))
+        found = await hazards.find_leak(session, office(theirs.company, theirs.dispatcher), victim.id)
+        assert found.reading_ppm == 5200.0
+        assert await self.conflicts(session, mine) == ["record.other_company"]
+
+    async def test_their_works_stay_theirs_in_any_order_of_arrival(self, session: AsyncSession) -> None:
+        for order in itertools.permutations(range(2)):
+            mine, theirs = await make_street(session), await make_street(session)
+            victim = record(ThirdPartyWorksReported, theirs.inspector, contractor="演示建工", contact="演示-孙")
+            forged = record(ThirdPartyWorksReported, mine.inspector, kind="guarding", works_id=victim.id, progress="x")
+            told = [(theirs, victim, MORNING), (mine, forged, MORNING - timedelta(hours=1))]
+            for street, made, at in (told[number] for number in order):
+                await take(session, street.company, street.inspector, made, at=at)
+            found = await hazards.find_works(session, office(theirs.company, theirs.dispatcher), victim.id)
+            assert (found.contractor, found.progress, found.reports) == ("演示建工", "", 1)
+            seen = await hazards.list_works(session, office(mine.company, mine.dispatcher))
+            assert victim.id not in [works.id for works in seen.items]
+            assert await self.conflicts(session, mine) == ["record.other_company"]

@@ -1,9 +1,11 @@
 """A walk taken from its records: in any order, twice, by the wrong person; and what the office counts."""
 
 import itertools
+import json
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -212,3 +214,52 @@ class TestOthers:
         await take(session, street.company, street.inspector, chunk(street, patrol_id))
         found = await patrol.list_patrols(session, office(street.company, street.dispatcher))
         assert (found.total, found.items[0].started_at) == (1, None)
+
+
+class TestAnotherWalker:
+    @pytest.mark.parametrize("foreign_first", [True, False])
+    async def test_his_records_do_not_count_for_the_walk(self, session: AsyncSession, *, foreign_first: bool) -> None:
+        street, task_id, told = await walk(session)
+        other = await make_staff(session, street.company, name="演示-孙巡检")
+        patrol_id = told[0].id
+        named = {"task_id": task_id, "patrol_id": patrol_id}
+        foreign = [
+            msgspec.structs.replace(chunk(street, patrol_id, task_id=task_id, first=60, number=7), staff_id=other.id),
+            record(PatrolPaused, other, **named),
+            record(PatrolFinished, other, chunks=9, assigned_m=1.0, covered_m=1.0, visited=0, check_points=0, **named),
+        ]
+        sent = [(other, each) for each in foreign] + [(street.inspector, each) for each in told]
+        if not foreign_first:
+            sent = [(street.inspector, each) for each in told] + [(other, each) for each in foreign]
+        waiting = [(who, made) for who, made in sent if await take(session, street.company, who, made) is not None]
+        for who, made in waiting:  # as intake does once the start has come
+            assert await take(session, street.company, who, made) is None
+        caller = office(street.company, street.dispatcher)
+        found = (await patrol.find_patrol(session, caller, patrol_id)).patrol
+        assert (found.staff_id, found.chunks, found.chunks_expected) == (street.inspector.id, 2, 2)
+        assert found.phone_covered_m == 80.0
+        kinds = (await session.scalars(select(Conflict.kind))).all()
+        assert kinds.count("patrol.other_staff") == 3
+
+    async def test_another_companys_walk_neither_does_the_task_nor_shows_its_pipes(self, session: AsyncSession) -> None:
+        street, task_id, _ = await walk(session)
+        stranger = await make_street(session)
+        began = record(PatrolStarted, stranger.inspector, task_id=task_id)
+        ended = record(
+            PatrolFinished,
+            stranger.inspector,
+            task_id=task_id,
+            patrol_id=began.id,
+            chunks=0,
+            assigned_m=81.3,
+            covered_m=81.3,
+            visited=2,
+            check_points=2,
+        )
+        for made in (began, chunk(stranger, began.id, task_id=task_id), ended):
+            await take(session, stranger.company, stranger.inspector, made)
+        theirs = office(stranger.company, stranger.dispatcher)
+        shown = json.loads(await patrol.uncovered_geojson(session, theirs, began.id))
+        assert shown["features"] == []
+        found = (await patrol.find_task(session, office(street.company, street.dispatcher), task_id)).task
+        assert (found.state in {"open", "overdue"}, found.covered_m) == (True, 0.0)
