@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright
 
+from mobile_app.devices import Addresses, save_addresses
 from tests.mobile_app import phones
 from tests.mobile_app.browser import town
 
@@ -119,38 +120,63 @@ async def app_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 OpenApp = Callable[..., Awaitable[Screen]]
 
 
-@pytest.fixture
-async def open_app(browser: Browser, app_server: tuple[str, Path]) -> AsyncIterator[OpenApp]:
-    """Opens the app of a phone that is new to it: filled by an earlier sync, nobody signed in."""
-    contexts = []
+async def phone_sized(browser: Browser, asked_elsewhere: list[str]) -> BrowserContext:
+    """A browser on a phone's screen; what it asks of another host is written down and gets no answer."""
+    # Drawn without a graphics card: a sharper screen costs four times as much and proves nothing more.
+    context = await browser.new_context(
+        viewport={"width": 390, "height": 844}, locale="zh-CN", has_touch=True, is_mobile=True, device_scale_factor=1
+    )
 
-    async def open_it(*, tasks: bool = True, preferences: bytes = b"") -> Screen:
+    async def refuse(route: Route) -> None:
+        asked_elsewhere.append(route.request.url)
+        await route.abort()
+
+    await context.route(re.compile(r"^(?!(http|ws)://127\.0\.0\.1[:/]|data:|blob:)"), refuse)
+    return context
+
+
+async def opened(page: Page, url: str) -> None:
+    """Until the app has drawn itself and can be read by its words."""
+    await page.goto(url)
+    placeholder = page.locator("flt-semantics-placeholder")
+    await placeholder.wait_for(state="attached", timeout=FIRST_FRAME_MS)
+    await page.wait_for_function("() => !document.getElementById('loading')", timeout=FIRST_FRAME_MS)
+    # It lies outside of the screen: a click by the mouse would miss it.
+    await placeholder.evaluate("element => element.click()")
+    await page.locator("flt-semantics-host flt-semantics").first.wait_for(state="attached", timeout=FIRST_FRAME_MS)
+
+
+@pytest.fixture(scope="session")
+def asked_elsewhere() -> list[str]:
+    """What the app asked of any host but its own, in all tests before."""
+    return []
+
+
+@pytest.fixture(scope="session")
+async def shared_browser(browser: Browser, asked_elsewhere: list[str]) -> AsyncIterator[BrowserContext]:
+    """One for all tests: it keeps the app's program and font, which take longer to load than most tests take."""
+    context = await phone_sized(browser, asked_elsewhere)
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+async def open_app(shared_browser: BrowserContext, app_server: tuple[str, Path]) -> AsyncIterator[OpenApp]:
+    """Opens the app of a phone that is new to it: filled by an earlier sync, nobody signed in."""
+    pages: list[Page] = []
+
+    async def open_it(*, tasks: bool = True, devices: Addresses | None = None) -> Screen:
         url, parent = app_server
         key = secrets.token_hex(16)
         await town.lay_out(parent / key, tasks=tasks)
-        if preferences:
-            (parent / key / "preferences.json").write_bytes(preferences)
-        context = await browser.new_context(
-            viewport={"width": 390, "height": 844},
-            locale="zh-CN",
-            has_touch=True,
-            is_mobile=True,
-            device_scale_factor=2,
-        )
-        contexts.append(context)
-        # Nothing may leave the machine.
-        await context.route(re.compile(r"^(?!http://127\.0\.0\.1|data:|blob:)"), lambda route: route.abort())
-        await context.add_init_script(f"localStorage.setItem('flutter.qixun.phone', JSON.stringify('{key}'))")
-        page = await context.new_page()
-        await page.goto(url)
-        placeholder = page.locator("flt-semantics-placeholder")
-        await placeholder.wait_for(state="attached", timeout=FIRST_FRAME_MS)
-        await page.wait_for_function("() => !document.getElementById('loading')", timeout=FIRST_FRAME_MS)
-        # It lies outside of the screen: a click by the mouse would miss it.
-        await placeholder.evaluate("element => element.click()")
-        await page.locator("flt-semantics-host flt-semantics").first.wait_for(state="attached", timeout=FIRST_FRAME_MS)
+        if devices:
+            save_addresses(parent / key, devices)
+        page = await shared_browser.new_page()
+        pages.append(page)
+        await page.add_init_script(f"localStorage.setItem('flutter.qixun.phone', JSON.stringify('{key}'))")
+        await opened(page, url)
         return Screen(page, parent / key)
 
     yield open_it
-    for context in contexts:
-        await context.close()
+    for page in pages:
+        await page.close()

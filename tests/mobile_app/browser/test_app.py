@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 from device_bridge.codes import make_qr
+from mobile_app.devices import Addresses
 from mobile_app.theme import LIGHT
 from sync.databases import user_database
 from sync.documents import FieldRecord, decode_record
@@ -138,7 +138,7 @@ class TestPatrol:
     ) -> None:
         lon, lat = town.PLANE.degrees(-200, 20)
         await gps.tell(f"teleport {lon} {lat}")
-        screen = await open_app(preferences=json.dumps({"gps": gps.address}).encode())
+        screen = await open_app(devices=Addresses(gps=gps.address))
         await screen.sign_in()
         await open_task(screen, town.PATROL.id)
         await screen.tap("visit-next")
@@ -148,7 +148,7 @@ class TestPatrol:
         await screen.hook("report-hazard").wait_for(state="attached")
         east = town.PLANE.degrees(0, 60)
         await gps.tell(f"goto {east[0]} {east[1]}")
-        await until_green(screen, pixels=900)
+        await until_green(screen, pixels=220)
         await screen.picture("2-patrol")
         [visit] = records_on(screen.folder, "checkpoint.visited")
         assert (visit.check_point_id, visit.proof, visit.result) == ("p1", "gps", "normal")
