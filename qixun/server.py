@@ -22,6 +22,8 @@ from sync.endpoint.hub import Hub
 from web_console.router import router as console
 
 HUB, PHONE = "/sync", "/m"
+# Folders of the data directory that no other user of the machine reads; PostgreSQL's own user must reach the rest.
+_PRIVATE = ("hub", "photos", "phones", "demo-shift")
 
 # Flutter compiles WebAssembly and styles inline. Nothing is asked of another host: its player of animations, which
 # the app does not use, would be fetched from a CDN.
@@ -57,6 +59,8 @@ class Server(uvicorn.Server):
 
 def build(settings: Settings) -> tuple[ASGIApp, Hub | None]:
     """The application and its embedded hub, if it has one; `settings` must name a database that is migrated."""
+    for name in _PRIVATE:
+        (settings.data_dir / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.couchdb_url:
         hub = None
     else:
