@@ -45,6 +45,9 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 async def measure_sync(folder: Path, arguments: argparse.Namespace) -> SyncReport:
     machine, count, with_peer = this_machine(), arguments.documents, not arguments.without_peer
+    if arguments.hub:
+        async with HubAdmin(arguments.hub) as given:
+            await given.require_hub()
     if with_peer:
         peer.prepare()
     async with AsyncExitStack() as stack:

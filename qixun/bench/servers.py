@@ -40,10 +40,19 @@ class HubAdmin:
         await self._http.close()
 
     async def ask(self, method: str, path: str) -> Any:
-        async with self._http.request(method, f"{self.url}/{path}") as answer:
-            if answer.status >= 400:
-                raise BenchError(f"{method} {path}: {answer.status} {await answer.text()}")
-            return await answer.json(content_type=None)
+        try:
+            async with self._http.request(method, f"{self.url}/{path}") as answer:
+                if answer.status >= 400:
+                    raise BenchError(f"{method} {path}: {answer.status} {await answer.text()}")
+                return await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise BenchError(f"{without_password(self.url)} does not answer as a hub: {error}") from error
+
+    async def require_hub(self) -> None:
+        """Told before anything is installed or started."""
+        said = await self.ask("GET", "_all_dbs")
+        if not isinstance(said, list):
+            raise BenchError(f"{without_password(self.url)} does not answer as a hub")
 
     async def create(self, name: str) -> None:
         await self.ask("PUT", f"{name}?q=1")

@@ -1,0 +1,108 @@
+"""`qixun bench sync` as a person runs it: real servers, real clients, figures that agree with each other."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qixun.bench.documents import DOCUMENT_BYTES, Person, field_records, read_documents, write_documents
+from tests.qixun.command import Command, sentence
+
+_PROGRAM = Path(sys.executable).with_name("qixun")
+DOCUMENTS = 300
+# Half a minute on an idle machine; the first run also installs the peer.
+_LONGEST_S = 280
+
+pytestmark = pytest.mark.timeout(_LONGEST_S + 10)
+
+
+def _bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """It makes databases and servers of its own: only the data directory is given."""
+    environ = Command(database_url="", data_dir=folder).environment()
+    command = [_PROGRAM, "bench", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path) -> subprocess.CompletedProcess[str]:
+    asked = ("--documents", str(DOCUMENTS), "--rounds", "1", "--json", str(folder / "figures.json"))
+    return _bench(folder / "data", "sync", *asked)
+
+
+@pytest.fixture(scope="module")
+def figures(folder: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = msgspec.json.decode((folder / "figures.json").read_bytes())
+    return found
+
+
+class TestBenchSync:
+    @pytest.mark.parametrize("way", ["push", "pull"])
+    def test_a_ratio_is_that_of_our_rate_to_the_peers_better_one(self, figures: dict[str, Any], way: str) -> None:
+        found = figures[way]
+        assert found["documents"] == DOCUMENTS
+        for who, name in (("qixun", "docs_per_s"), ("pouchdb_100",) * 2, ("pouchdb_1000",) * 2):
+            rate = found[name if name == "docs_per_s" else f"{name}_docs_per_s"]
+            assert rate == pytest.approx(DOCUMENTS / min(found["rounds_s"][who]))
+        better = max(found["pouchdb_100_docs_per_s"], found["pouchdb_1000_docs_per_s"])
+        assert found["ratio_to_pouchdb"] == pytest.approx(found["docs_per_s"] / better)
+
+    def test_intake_is_held_against_a_copy_of_all_rows_that_it_wrote(self, figures: dict[str, Any]) -> None:
+        intake = figures["intake"]
+        assert intake["documents"] == DOCUMENTS
+        # Each record leaves its body, a line in the log, and a row of its domain.
+        assert intake["rows"] >= 3 * DOCUMENTS
+        assert intake["tables"] >= 5
+        assert intake["ratio_to_copy"] == pytest.approx(intake["copy_seconds"] / intake["seconds"])
+
+    def test_records_are_seen_in_postgis_and_the_delays_are_in_order(self, figures: dict[str, Any]) -> None:
+        visible = figures["intake"]["visible"]
+        assert visible["records"] == DOCUMENTS
+        assert 0 < visible["p50_s"] <= visible["p95_s"] <= visible["longest_s"]
+
+    def test_a_sync_with_nothing_new_asks_the_server_and_moves_nothing(self, figures: dict[str, Any]) -> None:
+        nothing_new = figures["nothing_new"]
+        assert 0 < nothing_new["requests"] < 10
+        assert 0 < nothing_new["pouchdb_requests"] < 20
+        assert nothing_new["seconds"] < DOCUMENTS / figures["push"]["docs_per_s"] + 1
+
+    def test_the_table_names_machine_versions_and_how_to_run_it_again(
+        self, figures: dict[str, Any], done: subprocess.CompletedProcess[str]
+    ) -> None:
+        assert figures["versions"]["pouchdb"].startswith("9.")
+        assert f"{figures['machine']['cores']} cores" in done.stdout
+        assert f"`qixun bench sync --documents {DOCUMENTS} --rounds 1`" in done.stdout
+        assert f"| {figures['push']['ratio_to_pouchdb']:.2f} |" in done.stdout
+
+    def test_nothing_of_it_stays_in_the_data_directory(
+        self, folder: Path, done: subprocess.CompletedProcess[str]
+    ) -> None:
+        assert list((folder / "data").iterdir()) == []
+
+    def test_a_hub_that_does_not_answer_is_told_in_one_sentence(self, tmp_path: Path) -> None:
+        asked = ("--documents", "1", "--without-peer", "--hub", "http://a:b@127.0.0.1:9")
+        failed = _bench(tmp_path, "sync", *asked)
+        assert failed.returncode == 1
+        assert "127.0.0.1" in sentence(failed)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestDocuments:
+    def test_each_is_a_valid_record_of_the_promised_size(self, tmp_path: Path) -> None:
+        person = Person("li", "east", "li-phone")
+        write_documents(tmp_path / "records.ndjson", 50, person)
+        assert {len(line) for line in (tmp_path / "records.ndjson").read_bytes().splitlines()} == {DOCUMENT_BYTES}
+        assert [record.record_number for record in read_documents(tmp_path / "records.ndjson")] == list(range(1, 51))
+
+    def test_two_runs_write_the_same_texts_under_new_ids(self) -> None:
+        first, second = (list(field_records(9, Person("li", "east", "li-phone"))) for _ in range(2))
+        assert [record.note for record in first] == [record.note for record in second]
+        assert {record.id for record in first}.isdisjoint(record.id for record in second)
