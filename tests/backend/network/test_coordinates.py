@@ -35,7 +35,15 @@ class TestOneSystem:
         query = "SELECT f_table_name, srid FROM geometry_columns WHERE f_table_schema = 'public'"
         geographies = "SELECT f_table_name, srid FROM geography_columns WHERE f_table_schema = 'public'"
         found = (await session.execute(text(f"{query} UNION ALL {geographies}"))).all()
-        tables = {"pipes", "facilities", "patrol_areas", "patrol_track_chunks", "hazards", "third_party_works", "customers"}
+        tables = {
+            "pipes",
+            "facilities",
+            "patrol_areas",
+            "patrol_track_chunks",
+            "hazards",
+            "third_party_works",
+            "customers",
+        }
         assert tables <= {table for table, _ in found}
         assert {srid for _, srid in found} == {4490}
 
