@@ -17,10 +17,13 @@ from backend.settings import Settings
 from web_console.basemap import base_of
 from web_console.rendering import BEIJING, Visit, language_of, render, today
 from web_console.visiting import visitor, with_right
-from web_console.words import record_words
+from web_console.words import RECORDS, record_words
 
 # A phone that has not been heard of for so long counts as offline.
 OFFLINE_AFTER = timedelta(minutes=30)
+
+# The feed tells what somebody did; photos and tracks only come along with it.
+TOLD = tuple(tag for tag in RECORDS if tag not in {"photo", "patrol.tracked", "patrol.paused"})
 
 
 def midnight() -> datetime:
@@ -72,7 +75,7 @@ async def kpis(request: Visit, session: AsyncSession) -> Response[str]:
 
 @get("/overview/feed", guards=[signed_in])
 async def feed(request: Visit, session: AsyncSession) -> Response[str]:
-    records = await facts.recent_records(session, visitor(request), limit=5)
+    records = await facts.recent_records(session, visitor(request), tags=TOLD, limit=5)
     return render(request, "parts/feed.html", records=records, record_words=record_words)
 
 
