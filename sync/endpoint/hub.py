@@ -31,6 +31,8 @@ class Limits(Struct, frozen=True):
     answer_bytes: int = 256 * 1024 * 1024
     # Of a request from nobody known: a sign-in.
     stranger_bytes: int = 64 * 1024
+    # Current revisions of one document: each further one costs as much as there are.
+    leaves: int = 100
     # Of a member's checkpoint, and how many a database holds: what does not replicate must not fill the disk either.
     local_bytes: int = 64 * 1024
     local_count: int = 10_000
@@ -98,7 +100,7 @@ class Hub:
                 raise FileExists("The database could not be created, the file already exists.")
             if revs_limit is None and name.startswith("unit_"):
                 revs_limit = 20  # one writer: a long history would only make every pull larger
-            self._keep(name, Store.open(path, revs_limit=revs_limit))
+            self._keep(name, self._guarded(Store.open(path, revs_limit=revs_limit)))
             self._note(name, "created")
 
     def delete_database(self, name: str) -> None:
@@ -127,7 +129,7 @@ class Hub:
                 path = self._path(name)
                 if not path.exists():
                     raise NotFound("Database does not exist.")
-                store = Store.open(path)
+                store = self._guarded(Store.open(path))
             self._keep(name, store)
             return store
 
@@ -179,6 +181,10 @@ class Hub:
                 error="illegal_database_name",
             )
         return self.data_dir / filename
+
+    def _guarded(self, store: Store) -> Store:
+        store.most_leaves = self.limits.leaves
+        return store
 
     def _keep(self, name: str, store: Store) -> None:
         if name not in self._stores:

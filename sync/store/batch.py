@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 from msgspec import Struct
 
-from sync.errors import BadRequest, Conflict, MissingStub
+from sync.errors import BadRequest, Conflict, MissingStub, TooLarge
 from sync.merge import (
     Node,
     Tree,
@@ -82,9 +82,12 @@ class Batch:
     Every revision takes a sequence; a document shows in `_changes` at its latest one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, ids: Iterable[str], *, revs_limit: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, ids: Iterable[str], *, revs_limit: int, most_leaves: int | None = None
+    ) -> None:
         self._connection = connection
         self._revs_limit = revs_limit
+        self._most_leaves = most_leaves
         self._rows = find_rows(connection, ids)
         self._seq = int(connection.execute("SELECT coalesce(max(seq), 0) FROM docs").fetchone()[0])
         self._moved: list[tuple[int]] = []  # sequences that are left behind
@@ -164,7 +167,10 @@ class Batch:
         for rev in superseded(stemmed, keep_parents=True):
             self._dropped.append(stemmed[rev].body)
             stemmed[rev] = Node(stemmed[rev].parent, stemmed[rev].deleted, 0)
-        winner = leaves(stemmed)[0]
+        tips = leaves(stemmed)
+        if self._most_leaves is not None and len(tips) > self._most_leaves:
+            raise TooLarge(f"{doc_id[:100]} has too many conflicting revisions")
+        winner = tips[0]
         node = stemmed[winner]
         return Row(self._seq, doc_id, winner, node.deleted, node.body, stemmed)
 

@@ -32,6 +32,8 @@ class StoreFile:
         self._written_seq = 0  # by the transaction that is under way
         self.closed = False
         self._revs_limit = int(self.get_meta("revs_limit") or REVS_LIMIT)
+        # A hub's guard: each write costs as much as the document has current revisions; None: no end.
+        self.most_leaves: int | None = None
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:

@@ -211,8 +211,9 @@ class Store(StoreFile):
     def write(self, documents: Iterable[Document]) -> None:
         """Revisions made elsewhere (`new_edits=false`), all or none, in one transaction."""
         revisions = list(documents)
+        ids = dict.fromkeys(d.id for d in revisions)
         with self.transaction() as connection:
-            batch = Batch(connection, dict.fromkeys(d.id for d in revisions), revs_limit=self._revs_limit)
+            batch = Batch(connection, ids, revs_limit=self._revs_limit, most_leaves=self.most_leaves)
             for document in revisions:
                 batch.merge(document)
             self._written_seq = batch.flush()

@@ -126,6 +126,13 @@ class TestTooLarge:
         answer = li("POST", LI + path, json=body)
         assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
 
+    def test_a_document_has_not_endlessly_many_conflicts(self, hub, li):
+        docs = [{"_id": "a", "_rev": f"1-{number}"} for number in range(101)]
+        assert li("POST", LI + "/_bulk_docs", json={"docs": docs[:100], "new_edits": False}).status_code == 201
+        answer = li("POST", LI + "/_bulk_docs", json={"docs": docs, "new_edits": False})
+        assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+        assert len(hub.store("user_li_2026q4").leaves("a")) == 100
+
     def test_a_revision_asked_for_a_hundred_times_comes_once(self, li):
         rev = li("PUT", LI + "/p", json={}).json()["rev"]
         asked = json.dumps([rev] * 100)
