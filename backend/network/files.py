@@ -6,9 +6,11 @@ it is by name is checked by its first bytes, archives are unpacked here, and CSV
 
 import csv
 import io
+import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,7 @@ from backend.errors import UnusableError
 from backend.network.rules import find_columns
 
 _FIRST_BYTES = {".gpkg": b"SQLite format 3\x00", ".zip": b"PK\x03\x04", ".shp": b"\x00\x00\x27\x0a"}
+_NAMES_A_FILE = re.compile(r"\b(init|nadgrids|geoidgrids|grids|file)\s*=", re.IGNORECASE)
 _SHAPEFILE_PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
 # An archive that would unpack to more than this is no network of a city.
 _MAX_UNPACKED = 2_000_000_000
@@ -112,7 +115,7 @@ def _unzip(path: Path, folder: Path) -> list[Path]:
                 target = folder / f"{inside.stem}{inside.suffix.lower()}"
                 with archive.open(part) as source, target.open("wb") as file:
                     shutil.copyfileobj(source, file)
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
         raise UnusableError("import.bad_archive", "压缩包已损坏。", "The archive is broken.") from error
     return sorted(folder.glob("*.shp"))
 
@@ -200,12 +203,16 @@ def _crs(given: str | None) -> CRS:
             action="请指定坐标系，例如 EPSG:4490",
             action_en="Name it, for example EPSG:4490",
         )
+    unknown = UnusableError(
+        "import.unknown_crs", f"无法识别坐标系“{given[:100]}”。", f"Unknown coordinate system {given[:100]!r}."
+    )
+    # A PROJ string may name files of this machine, and counts as no shift at all where one is not there.
+    if _NAMES_A_FILE.search(given):
+        raise unknown
     try:
         return CRS.from_user_input(given)
     except CRSError as error:
-        raise UnusableError(
-            "import.unknown_crs", f"无法识别坐标系“{given[:100]}”。", f"Unknown coordinate system {given[:100]!r}."
-        ) from error
+        raise unknown from error
 
 
 def _crs_name(crs: CRS) -> str:

@@ -9,8 +9,8 @@ import msgspec
 import shapely
 from geoalchemy2.shape import from_shape, to_shape
 from pyproj import Geod
-from sqlalchemy import Select, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Select, Text, any_, cast, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
@@ -80,11 +80,14 @@ async def import_network(
 
 async def _import_layer(session: AsyncSession, unit_id: str, layer: Layer, *, dry_run: bool) -> LayerReport:
     kind = _kind(layer)
-    accepted, rejected = _sift(layer, kind)
+    # In threads: a city's rows would hold up everybody else for seconds.
+    accepted, rejected = await asyncio.to_thread(_sift, layer, kind)
     held = await _held(session, unit_id, kind, accepted)
     areas = {} if dry_run else await _areas(session, unit_id, {row.fields["area"] for row in accepted})
     created = [row for row in accepted if row.fields["code"] not in held]
-    changed = [row for row in accepted if row.fields["code"] in held and not _same(held[row.fields["code"]], row)]
+    changed = await asyncio.to_thread(
+        lambda: [row for row in accepted if row.fields["code"] in held and not _same(held[row.fields["code"]], row)]
+    )
     if not dry_run:
         await _write(session, unit_id, kind, [*created, *changed], areas)
         await _redraw(session, unit_id)
@@ -169,9 +172,14 @@ async def _held(session: AsyncSession, unit_id: str, kind: str, rows: Sequence[_
     statement: Select[Any, str | None] = (
         select(table, PatrolArea.name)
         .outerjoin(PatrolArea, PatrolArea.id == table.area_id)
-        .where(table.organisation_id == unit_id, table.code.in_(codes))
+        .where(table.organisation_id == unit_id, table.code == _any_of(codes))
     )
     return {row.code: (row, area or "") for row, area in await session.execute(statement)}
+
+
+def _any_of(codes: Sequence[str]) -> ColumnElement[Any]:
+    """One parameter however many there are: PostgreSQL takes 65,535, and a city has more pipes."""
+    return any_(cast(list(codes), ARRAY(Text)))
 
 
 def _same(held: tuple[Any, str], row: _Row) -> bool:
@@ -203,21 +211,21 @@ async def _write(
 ) -> None:
     if not rows:
         return
-    table, shape_column = (Pipe, "line") if kind == "pipe" else (Facility, "point")
-    values = []
-    for row in rows:
-        value = {field: given for field, given in row.fields.items() if field != "area"}
-        value |= {"id": new_key(), "organisation_id": unit_id, "area_id": areas.get(row.fields["area"])}
-        value[shape_column] = from_shape(row.shape, srid=CGCS2000)
-        if kind == "pipe":
-            value["length_m"] = _length_m(row.shape)
-        values.append(value)
+    table = Pipe if kind == "pipe" else Facility
+    values = await asyncio.to_thread(lambda: [_values(row, unit_id, kind, areas) for row in rows])
     statement = insert(table)
     kept = {"id", "organisation_id", "code"}
     updates = {column: statement.excluded[column] for column in values[0] if column not in kept}
     await session.execute(
         statement.on_conflict_do_update(index_elements=["organisation_id", "code"], set_=updates), values
     )
+
+
+def _values(row: _Row, unit_id: str, kind: str, areas: Mapping[str, str]) -> dict[str, Any]:
+    value = {field: given for field, given in row.fields.items() if field != "area"}
+    value |= {"id": new_key(), "organisation_id": unit_id, "area_id": areas.get(row.fields["area"])}
+    shape = from_shape(row.shape, srid=CGCS2000)
+    return value | ({"line": shape, "length_m": _length_m(row.shape)} if kind == "pipe" else {"point": shape})
 
 
 async def _redraw(session: AsyncSession, unit_id: str) -> None:
@@ -240,7 +248,7 @@ async def post_references(session: AsyncSession, unit_id: str, kind: str, codes:
     statement: Select[Any, str | None] = (
         select(table, PatrolArea.name)
         .outerjoin(PatrolArea, PatrolArea.id == table.area_id)
-        .where(table.organisation_id == unit_id, table.code.in_(codes))
+        .where(table.organisation_id == unit_id, table.code == _any_of(codes))
         .order_by(table.code)
     )
     # The upsert went past the session, which may hold the rows as they were.

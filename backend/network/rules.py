@@ -138,6 +138,9 @@ def _common(row: Mapping[str, Any]) -> dict[str, Any] | Refusal:
     code = _word(row.get("code"))
     if not code:
         return Refusal("code_missing", "缺少编号。", "The code is missing.")
+    unprintable = next((field for field, value in row.items() if "\0" in _word(value)), None)
+    if unprintable is not None:
+        return Refusal("unprintable", f"“{unprintable}”含有无法保存的字符。", f"{unprintable!r} holds a NUL character.")
     long = next((field for field, value in row.items() if len(_word(value)) > _LONGEST), None)
     if long is not None:
         return Refusal("too_long", f"“{long}”超过 {_LONGEST} 个字符。", f"{long!r} is over {_LONGEST} characters.")

@@ -125,6 +125,19 @@ class TestRefusedFiles:
             await _import(session, company, path)
         assert (await _import(session, company, path, crs="EPSG:4490")).accepted == 1
 
+    @pytest.mark.parametrize(
+        "crs", ["+proj=longlat +nadgrids=/etc/passwd", "+init=/etc/passwd:root", "+proj=vgridshift +grids=x", "/etc/x"]
+    )
+    async def test_a_system_that_names_a_file_of_this_machine_is_refused(
+        self, session: AsyncSession, tmp_path: Path, crs: str
+    ) -> None:
+        company = await make_company(session)
+        path = tmp_path / "管段.csv"
+        path.write_text(f'编号,压力级制,wkt\nA,中压A,"{LINE.wkt}"\n', encoding="utf-8")
+        with pytest.raises(AppError) as refused:
+            await _import(session, company, path, crs=crs)
+        assert refused.value.code == "import.unknown_crs"
+
     async def test_a_mapping_to_a_missing_column_is_refused(self, session: AsyncSession, tmp_path: Path) -> None:
         company = await make_company(session)
         path = write_layer(tmp_path / "a.gpkg", [(pipe_row("SH-1"), LINE)])
@@ -134,6 +147,28 @@ class TestRefusedFiles:
 
 
 class TestRefusedRows:
+    async def test_a_row_that_no_database_could_hold_is_listed_and_its_neighbour_comes_in(
+        self, session: AsyncSession, tmp_path: Path
+    ) -> None:
+        company = await make_company(session)
+        path = tmp_path / "管段.csv"
+        # A long remark first: the beginning of the file looks like any other.
+        rows = "".join(f'{code},中压A,"{LINE.wkt}",{note}\n' for code, note in (("A", "x" * 5000), ("B\0", "")))
+        path.write_text(f"编号,压力级制,wkt,备注\n{rows}", encoding="utf-8")
+        report = await _import(session, company, path, crs="EPSG:4490")
+        assert report.accepted == 1
+        assert [row.code for row in report.rejected] == ["unprintable"]
+
+    async def test_a_city_with_more_pipes_than_a_statement_takes_parameters(
+        self, session: AsyncSession, tmp_path: Path
+    ) -> None:
+        company = await make_company(session)
+        path = tmp_path / "管段.csv"
+        rows = "".join(f'P{number},中压A,"{LINE.wkt}"\n' for number in range(66_000))
+        path.write_text(f"编号,压力级制,wkt\n{rows}", encoding="utf-8")
+        report = await _import(session, company, path, crs="EPSG:4490", dry_run=True)
+        assert report.accepted == 66_000
+
     async def test_each_is_listed_with_its_reason_and_good_neighbours_come_in(
         self, session: AsyncSession, tmp_path: Path
     ) -> None:
