@@ -1,6 +1,7 @@
 """`/events`: what just happened in the visitor's part of the tree, as server-sent events that htmx and the map hear."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -10,10 +11,12 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from backend.accounts import service as accounts
 from backend.db import Database
+from backend.errors import AppError
 from backend.events import Event
 from backend.scope import Caller, signed_in
+from web_console.rendering import Visit
 
-# A proxy closes a connection on which nothing is said for a minute.
+# A proxy closes a connection on which nothing is said for a minute; and who listens is asked for this often.
 _KEEP_ALIVE_S = 20.0
 
 # The first word of an event's kind -> the name that pages listen for, and the right that shows it.
@@ -44,18 +47,28 @@ TOPICS = {
 
 
 @get("/events", guards=[signed_in])
-async def stream(state: State, caller: Caller, database: Database) -> ServerSentEvent:
-    return ServerSentEvent(_messages(state, caller, database))
+async def stream(request: Visit, state: State, caller: Caller, database: Database) -> ServerSentEvent:
+    return ServerSentEvent(_messages(request, state, caller, database))
 
 
-async def _messages(state: State, caller: Caller, database: Database) -> AsyncGenerator[ServerSentEventMessage, None]:
+async def _messages(
+    request: Visit, state: State, caller: Caller, database: Database
+) -> AsyncGenerator[ServerSentEventMessage, None]:
     paths = await _paths(database, caller)
+    checked = time.monotonic()
     async with state.events.subscribe() as queue:
         yield ServerSentEventMessage(event="hello", data="", retry=2000)
         while True:
             try:
                 event = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_S)
             except TimeoutError:
+                event = None
+            if time.monotonic() - checked >= _KEEP_ALIVE_S:
+                known = await _still(request, state)
+                if known is None:
+                    return
+                caller, checked = known, time.monotonic()
+            if event is None:
                 yield ServerSentEventMessage(comment="")
                 continue
             if event.organisation_id and event.organisation_id not in paths:
@@ -63,6 +76,15 @@ async def _messages(state: State, caller: Caller, database: Database) -> AsyncGe
             topic = topic_for(event, caller, paths)
             if topic:
                 yield ServerSentEventMessage(event=topic, data=msgspec.json.encode(event).decode())
+
+
+async def _still(request: Visit, state: State) -> Caller | None:
+    """The visitor with his rights of now; None once he has signed out or may not come in any more."""
+    try:
+        found: Caller | None = await state.authenticate(request)
+    except AppError:
+        return None
+    return found
 
 
 async def _paths(database: Database, caller: Caller) -> dict[str, str]:

@@ -10,6 +10,9 @@ export const LEVELS = {
   low: { colour: "--low", width: 2, dash: [3, 1.5] },
 };
 
+// Lines to single houses outnumber all else: from afar they must not drown the mains.
+const FAINT_AFAR = ["interpolate", ["linear"], ["zoom"], 12.5, 0.4, 15, 1];
+
 export const load = async (address) => {
   const answer = await fetch(address, { headers: { Accept: "application/json, application/geo+json" } });
   if (answer.status === 401) location.reload();
@@ -117,11 +120,11 @@ export function addNetwork(map, plain) {
     for (const [id, colour, width, least] of [["street-edge", "--m-edge", 17, 11], ["street", "--m-road", 14, 9]]) {
       map.addLayer({ id, type: "line", source: "pipes", filter: ["!=", ["get", "pressure_level"], "low"], layout: round, paint: { "line-color": css(colour), "line-width": street(width, least) } });
     }
-    map.addLayer({ id: "lane", type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], "low"], layout: round, paint: { "line-color": css("--m-road"), "line-width": street(7, 5) } }, "street");
+    map.addLayer({ id: "lane", type: "line", source: "pipes", minzoom: 14, filter: ["==", ["get", "pressure_level"], "low"], layout: round, paint: { "line-color": css("--m-road"), "line-width": street(7, 5) } }, "street");
   }
   for (const level of ["low", "medium_b", "medium_a", "sub_high_b", "sub_high_a"]) {
     const { colour, width, dash } = LEVELS[level];
-    map.addLayer({ id: `pipes:${level}`, type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], level], layout: dash ? { "line-join": "round" } : round, paint: { "line-color": css(colour), "line-width": byZoom(width), ...(dash ? { "line-dasharray": dash } : {}) } });
+    map.addLayer({ id: `pipes:${level}`, type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], level], layout: dash ? { "line-join": "round" } : round, paint: { "line-color": css(colour), "line-width": byZoom(width), ...(dash ? { "line-dasharray": dash, "line-opacity": FAINT_AFAR } : {}) } });
   }
   const shape = (id, kind, image, minzoom, size) => map.addLayer({ id, type: "symbol", source: "facilities", minzoom, filter: ["in", ["get", "kind"], ["literal", kind]], layout: { "icon-image": image, "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], minzoom, size * 0.7, 17, size] } });
   shape("valves", ["valve", "valve_chamber"], "valve", 14.6, 0.95);
