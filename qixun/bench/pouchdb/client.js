@@ -40,6 +40,12 @@ async function keep(local) {
   }
 }
 
+// As in client.py: Linux counts the starting process's size into resourceUsage().maxRSS.
+function peakMib() {
+  if (process.platform !== "linux") return process.resourceUsage().maxRSS / 1024;
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(fs.readFileSync("/proc/self/status", "utf8"))[1]) / 1024;
+}
+
 async function main() {
   const local = new PouchDB(folder);
   if (way === "push") await keep(local);
@@ -48,7 +54,7 @@ async function main() {
   if (way === "push") await sync(local, ways);
   const nothing_new = await sync(local, ways);
   await local.close();
-  console.log(JSON.stringify({ moved, nothing_new, peak_mib: process.resourceUsage().maxRSS / 1024 }));
+  console.log(JSON.stringify({ moved, nothing_new, peak_mib: peakMib() }));
 }
 
 main().catch((error) => {
