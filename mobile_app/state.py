@@ -221,7 +221,7 @@ class AppState:
 
     @property
     def emergency_phone(self) -> str:
-        return self.settings.emergency_phone if self.settings else PUBLIC_EMERGENCY_PHONE
+        return (self.settings.emergency_phone if self.settings else "") or PUBLIC_EMERGENCY_PHONE
 
     @property
     def unsent(self) -> int:

@@ -19,7 +19,7 @@ MAP_POINT_FILL, MAP_NEXT_FILL = "#085D3A", "#0B4F8A"
 MARK_EDGE = "#101828"
 ME = "#1570EF"
 # Room for the work on a small phone's screen and in the little map, in logical pixels; a map's tile is 256 wide.
-MAP_ROOM, LITTLE_MAP, TILE = (300, 280), (88, 88), 256
+MAP_ROOM, LITTLE_MAP, TILE = (240, 240), (88, 88), 256
 # A work of one point has no extent to fit.
 SMALLEST_DEGREES = 0.0006
 
@@ -54,21 +54,24 @@ class Drawing(msgspec.Struct, frozen=True):
         return found or [point for pipe in self.others for point in pipe.line]
 
 
-def network_map(
-    ui: Ui, drawing: Drawing, *, key: str, on_point: Tap | None = None, on_here: bool = False, still: bool = False
+@ft.component
+def NetworkMap(  # noqa: N802 - Flet names components like classes
+    ui: Ui, drawing: Drawing, *, jump: str, on_point: Tap | None = None, on_here: bool = False, still: bool = False
 ) -> fm.Map:
-    """`key` changes when the map is to jump: to the worker with `on_here`, else to the whole of the work."""
+    """`jump` changes when the map is to jump: to the worker with `on_here`, else to the whole of the work."""
+    # A town's pipes are sent once, not with each step: a layer that is the very same object is not compared.
+    ground = ft.use_memo(lambda: _ground(ui, drawing), [drawing.others, ui.look])
     nothing = fm.InteractionFlag.DRAG & fm.InteractionFlag.PINCH_ZOOM
     flags = nothing if still else _moves()
     return fm.Map(
-        key=key,
+        key=jump,
         expand=True,
         bgcolor=ui.look.map_ground,
         interaction_configuration=fm.InteractionConfiguration(flags=flags),
         min_zoom=10,
         max_zoom=20,
         **_camera(drawing, on_here=on_here, still=still),
-        layers=_layers(ui, drawing, on_point),
+        layers=[*ground, *_layers(ui, drawing, on_point)],
     )
 
 
@@ -102,10 +105,14 @@ def _camera(drawing: Drawing, *, on_here: bool, still: bool) -> dict[str, object
     return {"initial_center": fm.MapLatitudeLongitude(centre[1], centre[0]), "initial_zoom": zoom}
 
 
+def _ground(ui: Ui, drawing: Drawing) -> list[fm.MapLayer]:
+    lines = [_pipe(ui, pipe) for pipe in drawing.others]
+    return [fm.PolylineLayer(polylines=lines)] if lines else []
+
+
 def _layers(ui: Ui, drawing: Drawing, on_point: Tap | None) -> list[fm.MapLayer]:
     layers: list[fm.MapLayer] = []
-    lines = [_pipe(ui, pipe) for pipe in drawing.others]
-    lines += [_stroke(line, ui.look.map_edge, 10) for line in (*drawing.unwalked, *drawing.walked)]
+    lines = [_stroke(line, ui.look.map_edge, 10) for line in (*drawing.unwalked, *drawing.walked)]
     lines += [_stroke(line, ui.look.walked, 6) for line in drawing.walked]
     lines += [_stroke(line, ui.look.unwalked, 7) for line in drawing.unwalked]
     lines += [_stroke(line, ui.look.map_edge, 2, dash=(7, 7)) for line in drawing.unwalked]

@@ -43,14 +43,7 @@ def leak_screen(
                     [
                         icon(ft.Icons.WARNING_ROUNDED, size=30, colour=ON_FILL),
                         text(heading, size=20, bold=True, colour=ON_FILL, expand=True),
-                        ft.IconButton(
-                            ft.Icons.CLOSE_ROUNDED,
-                            icon_color=ON_FILL,
-                            width=56,
-                            height=56,
-                            on_click=on_close,
-                            tooltip=ui.say("关闭", "Close"),
-                        ),
+                        _close(ui, on_close),
                     ]
                 ),
                 row(
@@ -118,3 +111,16 @@ def leak_screen(
         padding=ft.Padding.only(left=GUTTER, right=GUTTER, top=16, bottom=14),
     )
     return ft.Container(column([top, bottom]), bgcolor=ALARM_FILL, expand=True)
+
+
+def _close(ui: Ui, on_close: Tap) -> ft.Control:
+    button = ft.IconButton(
+        ft.Icons.CLOSE_ROUNDED,
+        icon_color=ON_FILL,
+        icon_size=28,
+        width=64,
+        height=64,
+        on_click=on_close,
+        tooltip=ui.say("关闭", "Close"),
+    )
+    return ft.Semantics(identifier="back", content=button)

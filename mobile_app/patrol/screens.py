@@ -6,9 +6,9 @@ import flet as ft
 import msgspec
 
 from mobile_app.components import bars, buttons, forms, panels, photos
-from mobile_app.components.network_map import Drawing, PointMark, network_map
+from mobile_app.components.network_map import Drawing, NetworkMap, PointMark
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, shadow, text
-from mobile_app.theme import GUTTER, SECOND, TITLE, pipe_colour
+from mobile_app.theme import DASHED_LEVELS, GUTTER, SECOND, TITLE, pipe_colour
 from mobile_app.words import grouped
 from sync.documents.reference import ListEntry
 from sync.documents.tasks import CheckPoint
@@ -63,7 +63,7 @@ def patrol_screen(
         shadow=shadow(ui),
     )
     over: list[ft.Control] = [
-        network_map(ui, drawing, key=map_key, on_point=on_point, on_here=on_here),
+        NetworkMap(ui, drawing, jump=map_key, on_point=on_point, on_here=on_here),
         ft.Container(_map_buttons(ui, on_layers, on_centre, on_emergency), right=12, bottom=36),
     ]
     if legend:
@@ -130,12 +130,21 @@ def _legend(ui: Ui, drawing: Drawing) -> ft.Control:
         entry(snow, ui.say("未到达", "Missed")),
     ]
     for level in sorted({pipe.pressure_level for pipe in drawing.others}):
-        bar = ft.Container(width=28, height=4, bgcolor=pipe_colour(ui.look, level))
+        bar = _level_sign(ui, level)
         entries.append(entry(bar, ui.words.pressure(level)))
     half = (len(entries) + 1) // 2
     columns = [ft.Column(entries[:half], spacing=4, tight=True), ft.Column(entries[half:], spacing=4, tight=True)]
     both = ft.Row(list(columns), spacing=16, tight=True, vertical_alignment=ft.CrossAxisAlignment.START)
     return card(ui, both, padding=12)
+
+
+def _level_sign(ui: Ui, level: str) -> ft.Control:
+    """As the map draws it, dashes and all."""
+    colour = pipe_colour(ui.look, level)
+    if level not in DASHED_LEVELS:
+        return ft.Container(width=28, height=4, bgcolor=colour)
+    dashes = [ft.Container(width=8, height=4, bgcolor=colour) for _ in range(3)]
+    return ft.Container(ft.Row(list(dashes), spacing=2), width=28)
 
 
 def _next(ui: Ui, next_point: NextPoint | None, on_point: Tap, on_navigate: Tap) -> ft.Control:

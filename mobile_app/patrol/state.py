@@ -1,5 +1,6 @@
 """A running patrol as its screen sees it: the map redrawn as it is walked, the alarm when gas is found."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,13 +20,13 @@ from mobile_app.state import AppState
 from sync.documents.patrol import CheckPointItem
 from sync.documents.reference import Facility, ListEntry, Pipe
 from sync.documents.tasks import CheckPoint, PatrolTask
-from sync.rules.geometry import distance_m
+from sync.rules.geometry import Plane, distance_m
 from sync.rules.readings import judge_reading
 
 # The eye does not need more, a cold battery wants less.
 REDRAW_S = 1.0
-# Pipes and facilities farther away only crowd the map.
-NEARBY_DEGREES = 0.01
+# Pipes and facilities farther from the work only crowd the map and slow it: about two blocks.
+NEARBY_M = 150.0
 
 
 @ft.observable
@@ -182,8 +183,10 @@ class PatrolRun:
         assigned = set(task.pipe_ids)
         pipes = await phone.pipes()
         mine = [point for key, pipe in pipes.items() if key in assigned for point in pipe.line]
-        self._others = tuple(p for key, p in pipes.items() if key not in assigned and _near(p.line, mine))
-        self._facilities = tuple(f for f in await phone.facilities() if _near([(f.lon, f.lat)], mine))
+        facilities = await phone.facilities()
+        around = _around(mine)
+        self._others = tuple(p for key, p in pipes.items() if key not in assigned and around(p.line))
+        self._facilities = tuple(f for f in facilities if around([(f.lon, f.lat)]))
 
 
 @ft.observable
@@ -283,9 +286,16 @@ def _lines(found: list[list[tuple[float, float]]]) -> tuple[Line, ...]:
     return tuple(tuple(line) for line in found)
 
 
-def _near(points: Any, mine: list[tuple[float, float]]) -> bool:
+def _around(mine: Sequence[tuple[float, float]]) -> Callable[[Iterable[tuple[float, float]]], bool]:
+    """Whether something lies in the rectangle of the work and `NEARBY_M` around it."""
     if not mine:
-        return True
-    west, east = min(p[0] for p in mine) - NEARBY_DEGREES, max(p[0] for p in mine) + NEARBY_DEGREES
-    south, north = min(p[1] for p in mine) - NEARBY_DEGREES, max(p[1] for p in mine) + NEARBY_DEGREES
-    return any(west <= lon <= east and south <= lat <= north for lon, lat in points)
+        return lambda _points: True
+    plane = Plane.at(*mine[0])
+    own = [plane.metres(lon, lat) for lon, lat in mine]
+    west, east = min(x for x, _ in own) - NEARBY_M, max(x for x, _ in own) + NEARBY_M
+    south, north = min(y for _, y in own) - NEARBY_M, max(y for _, y in own) + NEARBY_M
+
+    def inside(points: Iterable[tuple[float, float]]) -> bool:
+        return any(west <= x <= east and south <= y <= north for x, y in (plane.metres(*point) for point in points))
+
+    return inside

@@ -7,7 +7,7 @@ import flet as ft
 import msgspec
 
 from mobile_app.components import bars, buttons, panels
-from mobile_app.components.network_map import Drawing, network_map
+from mobile_app.components.network_map import Drawing, NetworkMap
 from mobile_app.components.ui import Tap, Ui, column, hook, icon, row, scrolling, secondary, shadow, tag, text
 from mobile_app.theme import GUTTER, RADIUS, TITLE
 from sync.documents.tasks import DeliveryTask, PatrolTask
@@ -118,10 +118,10 @@ def task_sheet(
         head.append(ft.Container(panels.facts(ui, figures), padding=ft.Padding.only(top=8)))
     parts: list[ft.Control] = [ft.Column(head, spacing=0, tight=True, expand=True)]
     if drawing and (drawing.unwalked or drawing.walked):
-        little = network_map(
+        little = NetworkMap(
             ui,
             msgspec.structs.replace(drawing, facilities=(), points=(), here=None),
-            key=f"mini-{line.key}",
+            jump=f"mini-{line.key}",
             still=True,
         )
         parts.append(

@@ -56,10 +56,8 @@ class Today:
         ui = self.app.ui
         if isinstance(task, PatrolTask):
             number, unit = ui.words.length(task.length_m)
-            walk = ui.say(
-                f"{ui.words.levels(task.pressure_levels)}巡线", f"{ui.words.levels(task.pressure_levels)} patrol"
-            )
-            return AgendaLine(task.id, task.start_at, task.area_name, f"{walk} · {number} {unit}", done, task)
+            walk = f"{ui.words.levels(task.pressure_levels)} · {number} {unit}"
+            return AgendaLine(task.id, task.start_at, task.area_name, walk, done, task)
         order = " + ".join(f"{line.specification} × {line.quantity}" for line in task.lines)
         title = task.customer.address or task.title
         return AgendaLine(task.id, task.start_at, title, f"{ui.say('送气', 'Delivery')} · {order}", done, task)

@@ -32,10 +32,20 @@ BROWSER_ARGUMENTS = [
 FIRST_FRAME_MS = 60_000
 
 
+# Flutter writes a label as text or as an attribute, as the role of its place asks.
+_WORDS_AFTER = """label => {
+    for (const place of document.querySelectorAll('flt-semantics-host flt-semantics')) {
+        const words = place.getAttribute('aria-label') || (place.children.length ? place.innerText : place.textContent);
+        if (words && words.startsWith(label)) return words.slice(label.length).trim();
+    }
+    return '';
+}"""
+
+
 class Screen:
     """One open app: found by what a person reads or by the hooks that screen readers' tools use."""
 
-    def __init__(self, page: Page, folder: Path) -> None:
+    def __init__(self, page: Page, folder: Path = Path()) -> None:
         self.page = page
         self.folder = folder
 
@@ -47,8 +57,18 @@ class Screen:
         inner = self.hook(identifier).locator("[role=button]")
         await (inner.first if await inner.count() else self.hook(identifier)).click(timeout=15_000)
 
-    async def sees(self, words: str) -> None:
-        await self.page.locator("flt-semantics-host").get_by_text(words).last.wait_for(state="attached", timeout=15_000)
+    async def sees(self, words: str | re.Pattern[str], *, within_s: float = 15) -> None:
+        found = self.page.locator("flt-semantics-host").get_by_text(words)
+        await found.or_(self.page.get_by_label(words)).last.wait_for(state="attached", timeout=within_s * 1000)
+
+    async def figure(self, label: str) -> str:
+        """What the strip says of this: its words after the label."""
+        return str(await self.page.evaluate(_WORDS_AFTER, label))
+
+    async def tap_words(self, words: str) -> None:
+        """What has no hook of its own known to the test: the line that says so."""
+        lines = self.page.locator("flt-semantics-host [role=button]").filter(has_text=words)
+        await lines.last.click(timeout=15_000)
 
     async def type(self, field: str, words: str) -> None:
         box = self.hook(f"field-{field}").locator("input, textarea").first
