@@ -14,9 +14,9 @@ from backend.customers.schemas import (
     CustomerOut,
     IdentityOut,
     PaperIn,
-    PaperKind,
     Registration,
 )
+from backend.errors import MissingError
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
 from backend.scope import Caller, requires
 
@@ -97,7 +97,9 @@ async def reveal_identity(session: AsyncSession, caller: Caller, customer_id: st
 
 @put("/{customer_id:str}/papers/{kind:str}", guards=_EDIT)
 async def set_paper(session: AsyncSession, caller: Caller, customer_id: str, kind: str, data: PaperIn) -> CustomerOut:
-    known = msgspec.convert(kind, PaperKind)
+    known = next((paper for paper in service.PAPERS if paper == kind), None)
+    if known is None:
+        raise MissingError("paper.unknown", "没有这种资料。", "There is no such paper.", kinds=service.PAPERS)
     return await service.set_paper(session, caller, customer_id, known, data)
 
 

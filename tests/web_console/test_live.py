@@ -3,13 +3,15 @@
 import asyncio
 
 import msgspec
+from litestar.testing import RequestFactory
 
 from backend import events
+from backend.accounts import service as accounts
 from backend.events import Event
 from backend.scope import Caller, Grant
 from tests.web_console.conftest import COOKIE, Visitor
 from tests.web_console.scene import Scene
-from web_console.live import TOPICS, topic_for
+from web_console.live import TOPICS, _messages, topic_for
 
 PATHS = {"unit": "/province/company/unit/", "elsewhere": "/province/other/unit2/"}
 
@@ -69,3 +71,16 @@ class TestStream:
         body = msgspec.json.decode(heard["dispatcher"][position].removeprefix("data: "))
         assert body["kind"] == "hazard.changed"
         assert not any("probe" in line for line in heard["neighbour"])
+
+    async def test_who_signed_out_hears_nothing_more(self, console, town, as_staff, scene: Scene, monkeypatch):
+        monkeypatch.setattr("web_console.live._KEEP_ALIVE_S", 0.05)
+        visitor = await as_staff(scene.dispatcher)
+        request = RequestFactory(app=console.app).get("/events", headers={"Cookie": f"{COOKIE}={visitor.cookie}"})
+        caller = await console.app.state.authenticate(request)
+        messages = _messages(request, console.app.state, caller, town)
+        first = [await anext(messages) for _ in range(3)]
+        assert [message.event for message in first] == ["hello", None, None]
+        async with town.sessions() as session, session.begin():
+            await accounts.close_console_session(session, visitor.cookie)
+        async with asyncio.timeout(10):
+            assert len([message async for message in messages]) <= 1

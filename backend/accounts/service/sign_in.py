@@ -113,13 +113,16 @@ async def refresh(
         found = await session.scalar(
             select(RefreshToken).where(RefreshToken.token_hash == secret_digest(refresh_token)).with_for_update()
         )
-        if found is None or found.device_id != device_id or found.revoked_at or found.expires_at <= now:
+        if found is None or found.device_id != device_id or found.expires_at <= now:
             raise _refused()
-        stolen = found.used_at is not None and not await _answer_was_lost(session, found, now)
+        # A revoked one had been replaced because its answer seemed lost: here is somebody who got it.
+        stolen = found.revoked_at is not None or (
+            found.used_at is not None and not await _answer_was_lost(session, found, now)
+        )
         if stolen:
-            await _revoke_chain(session, found.chain_id)
-            staff = await session.get_one(Staff, found.staff_id)
-            await _note(session, staff, "refresh_token.reused", device_id)
+            if await _revoke_chain(session, found.chain_id):
+                staff = await session.get_one(Staff, found.staff_id)
+                await _note(session, staff, "refresh_token.reused", device_id)
         else:
             staff = await _still_welcome(session, found)
             found.used_at = now
@@ -156,12 +159,15 @@ def _refused() -> UnauthenticatedError:
     )
 
 
-async def _revoke_chain(session: AsyncSession, chain_id: str) -> None:
-    await session.execute(
+async def _revoke_chain(session: AsyncSession, chain_id: str) -> bool:
+    """Whether anything was left of it: a chain that was signed out says nothing about thieves."""
+    ended = await session.scalars(
         update(RefreshToken)
         .where(RefreshToken.chain_id == chain_id, RefreshToken.revoked_at.is_(None))
         .values(revoked_at=datetime.now(UTC))
+        .returning(RefreshToken.id)
     )
+    return bool(ended.all())
 
 
 async def sign_out(session: AsyncSession, caller: Caller) -> None:

@@ -182,9 +182,16 @@ def _may_hand(caller: Caller | None, organisation: Organisation, role: str) -> N
         )
 
 
+async def _require_above(session: AsyncSession, caller: Caller | None, staff: Staff) -> None:
+    """Who shuts somebody out or opens his door must hold every right of that person himself."""
+    for grant in await roles_of(session, staff.id):
+        _may_hand(caller, await find_organisation(session, grant.organisation_id), grant.role)
+
+
 async def set_active(session: AsyncSession, caller: Caller | None, staff_id: str, *, active: bool) -> None:
-    """Who left is shut out at once, on every device; his records stay."""
+    """Who left is shut out at once, on every device; his records stay. Nobody shuts out who stands above him."""
     staff = await find_staff(session, staff_id, caller)
+    await _require_above(session, caller, staff)
     staff.active = active
     if not active:
         await _end_sessions(session, staff.id)
@@ -198,8 +205,7 @@ async def reset_password(
 ) -> None:
     """By an administrator, who must hold every right of the person whose door he opens."""
     staff = await find_staff(session, staff_id, caller)
-    for grant in await roles_of(session, staff.id):
-        _may_hand(caller, await find_organisation(session, grant.organisation_id), grant.role)
+    await _require_above(session, caller, staff)
     await _set_password(session, staff, password, min_length)
     await audit.record(session, caller, "password.reset", "staff", staff.id, organisation_id=staff.organisation_id)
 

@@ -172,6 +172,15 @@ class TestRefresh:
         assert (await self._refresh(client, first)).status_code == 401
         assert (await self._refresh(client, third)).status_code == 401
 
+    async def test_a_thief_who_asks_again_does_not_keep_what_the_owner_lost(
+        self, client: AsyncTestClient, session: AsyncSession
+    ) -> None:
+        stolen = await self._signed_in(client, session)
+        owners = (await self._refresh(client, stolen)).json()["refresh_token"]
+        thiefs = (await self._refresh(client, stolen)).json()["refresh_token"]
+        assert (await self._refresh(client, owners)).status_code == 401
+        assert (await self._refresh(client, thiefs)).status_code == 401
+
     async def test_an_old_token_is_refused(self, client: AsyncTestClient, session: AsyncSession) -> None:
         token = await self._signed_in(client, session)
         await session.execute(update(RefreshToken).values(expires_at=datetime.now(UTC) - timedelta(days=1)))
@@ -217,6 +226,18 @@ class TestStaff:
         grant = {"organisation_id": company.company.id, "role": "system_admin"}
         answer = await client.post(f"/api/staff/{admin.id}/grants", json=grant, headers=bearer(client, admin))
         assert (answer.status_code, answer.json()["code"]) == (403, "role.beyond_own")
+
+    @pytest.mark.parametrize(("path", "body"), [("active", {"active": False}), ("password", {"password": PASSWORD})])
+    async def test_nobody_shuts_out_who_stands_above_him(
+        self, client: AsyncTestClient, session: AsyncSession, path: str, body: dict[str, Any]
+    ) -> None:
+        company = await make_company(session)
+        chief = await make_staff(session, company, roles=["company_admin"])
+        admin = await make_staff(session, company, roles=["company_admin"], on=company.unit)
+        answer = await client.put(f"/api/staff/{chief.id}/{path}", json=body, headers=bearer(client, admin))
+        assert (answer.status_code, answer.json()["code"]) == (403, "role.beyond_own")
+        below = await client.put(f"/api/staff/{admin.id}/{path}", json=body, headers=bearer(client, chief))
+        assert below.status_code == 204
 
     async def test_a_new_member_can_sign_in(self, client: AsyncTestClient, session: AsyncSession) -> None:
         company = await make_company(session)
@@ -309,6 +330,13 @@ class TestClientToken:
         )
         form = {"grant_type": "client_credentials", "client_id": made.client_id, "client_secret": "wrong"}
         answer = await client.post("/api/oauth/token", data=form)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+    @pytest.mark.parametrize("credentials", ["é", "=", "//8="])
+    async def test_credentials_that_are_no_text_are_refused(self, client: AsyncTestClient, credentials: str) -> None:
+        headers = {b"Authorization": f"Basic {credentials}".encode("latin-1")}
+        form = {"grant_type": "client_credentials"}
+        answer = await client.post("/api/oauth/token", data=form, headers=headers)
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
     async def test_a_program_gets_a_token_of_its_data_sets(
