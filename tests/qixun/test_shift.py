@@ -18,7 +18,7 @@ import aiohttp
 import msgspec
 import psycopg
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 from psycopg import sql
 
 from backend.cluster import Cluster
@@ -153,6 +153,15 @@ async def _listen(server: str, heard: list[str]) -> None:
     async with await _console(server) as http, http.get("/events", timeout=aiohttp.ClientTimeout(total=400)) as feed:
         async for line in feed.content:
             heard += [name.decode().strip() for name in re.findall(rb"^event:(.*)", line)]
+
+
+async def _map_is_drawn(tab: Page) -> None:
+    """For the picture; a page without a map is drawn already."""
+    if await tab.locator("#map").count():
+        await tab.locator("#map[data-ready]").wait_for()
+        async with asyncio.timeout(20):
+            while not await tab.evaluate("qixunMap.loaded()"):  # noqa: ASYNC110 - the page is asked
+                await asyncio.sleep(0.2)
 
 
 def _ids(story: Story, *tags: str) -> list[str]:
@@ -295,7 +304,9 @@ class TestOffice:
             await tab.locator("[name=password]").fill(PASSWORD)
             await tab.keyboard.press("Enter")
             await expect(tab.get_by_text(words).filter(visible=True).first).to_be_visible(timeout=15_000)
-            await tab.screenshot(path=PICTURES / f"shift-console{page.replace('/', '-')}.png")
+            await _map_is_drawn(tab)
+            PICTURES.mkdir(exist_ok=True)
+            await tab.screenshot(path=PICTURES / f"shift-console-{page.strip('/') or 'map'}.png")
         finally:
             await context.close()
 
