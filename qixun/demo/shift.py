@@ -70,6 +70,7 @@ class Shift:
         self._setting = setting
         self._say = narrate
         self._children: list[Child] = []
+        self._doors: list[Point] = []
         self.story = Story()
 
     async def play(self) -> Story:
@@ -138,6 +139,7 @@ class Shift:
                 },
             )
             self.story.orders[word] = order["order"]["id"]
+            self._doors.append((customer["lon"], customer["lat"]))
         self._say("调度派单：两瓶 YSP35.5 送林场小区3号楼", "Two cylinders are ordered for 林场小区3号楼")
 
     async def _staff(self, number: str) -> str:
@@ -290,6 +292,8 @@ class Shift:
 
     async def _wang_delivers(self) -> None:
         wang, orders, said = self._wang, self.story.orders, self.story.said
+        lon, lat = self._doors[0]
+        await self._gps_wang.command(f"teleport {lon} {lat}")
         station = (await wang.do("tasks"))[0]["station_id"]
         said["overdue"] = await self._scan_qr("SH35-0090", "loading")
         said["scrapped"] = await self._scan_qr("SH35-0091", "loading")

@@ -11,7 +11,9 @@ export const LEVELS = {
 };
 
 // Lines to single houses outnumber all else: from afar they must not drown the mains.
-const FAINT_AFAR = ["interpolate", ["linear"], ["zoom"], 12.5, 0.4, 15, 1];
+const FAINT_AFAR = ["interpolate", ["linear"], ["zoom"], 12.5, 0.25, 14.5, 0.45, 16, 1];
+// House lines are many: from afar they must not hide the mains that they hang on.
+const THIN_AFAR = ["interpolate", ["linear"], ["zoom"], 12, 0.4, 14.5, 0.9, 16, 2, 19, 3.6];
 
 export const load = async (address) => {
   const answer = await fetch(address, { headers: { Accept: "application/json, application/geo+json" } });
@@ -124,7 +126,7 @@ export function addNetwork(map, plain) {
   }
   for (const level of ["low", "medium_b", "medium_a", "sub_high_b", "sub_high_a"]) {
     const { colour, width, dash } = LEVELS[level];
-    map.addLayer({ id: `pipes:${level}`, type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], level], layout: dash ? { "line-join": "round" } : round, paint: { "line-color": css(colour), "line-width": byZoom(width), ...(dash ? { "line-dasharray": dash, "line-opacity": FAINT_AFAR } : {}) } });
+    map.addLayer({ id: `pipes:${level}`, type: "line", source: "pipes", filter: ["==", ["get", "pressure_level"], level], layout: dash ? { "line-join": "round" } : round, paint: { "line-color": css(colour), "line-width": dash ? THIN_AFAR : byZoom(width), ...(dash ? { "line-dasharray": dash, "line-opacity": FAINT_AFAR } : {}) } });
   }
   const shape = (id, kind, image, minzoom, size) => map.addLayer({ id, type: "symbol", source: "facilities", minzoom, filter: ["in", ["get", "kind"], ["literal", kind]], layout: { "icon-image": image, "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], minzoom, size * 0.7, 17, size] } });
   shape("valves", ["valve", "valve_chamber"], "valve", 14.6, 0.95);
