@@ -10,6 +10,7 @@ from mobile_app.scanning.state import Scanning
 from mobile_app.shift.state import ShiftRun
 from mobile_app.state import AppState
 from mobile_app.today.state import Today
+from sync.documents.hazards import HazardReported, ThirdPartyWorksReported
 from sync.documents.tasks import DeliveryTask, PatrolTask
 
 
@@ -63,6 +64,14 @@ class Desk:
         self.finding = self.app.follow(FindingForm(self.app, kind, task_id))
         await self.finding.prepare()
         return "/hazard" if kind == "hazard" else "/works"
+
+    async def correct(self, record_id: str) -> str:
+        """The form of a record that came back, filled in; "" where its type has none."""
+        record = await self.app.phone.read(record_id)
+        if not isinstance(record, HazardReported | ThirdPartyWorksReported):
+            return ""
+        self.finding = self.app.follow(await FindingForm.correcting(self.app, record))
+        return f"/{self.finding.kind}"
 
     async def visit_point(self, check_point_id: str) -> str:
         if self.patrol is None:

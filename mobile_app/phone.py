@@ -22,6 +22,7 @@ from mobile_app.stores import Stores
 from mobile_app.tasks import Task, Tasks
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
+from sync.documents.hazards import HazardReported, ThirdPartyWorksReported
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
@@ -233,6 +234,17 @@ class Phone:
 
     async def photo_counts(self) -> dict[str, int]:
         return await self._in_thread(lambda: total_counts(self.stores.all_own("media")))
+
+    async def refused_photos(self) -> list[RecordLine]:
+        """Photos that came back."""
+        return await self._in_thread(
+            lambda: [line for store in self.stores.all_own("media") for line in store.records(states=("refused",))]
+        )
+
+    async def corrections(self) -> dict[str, str]:
+        """Which record of this phone corrects which: corrected id -> id of the correction."""
+        found = [*await self.recorded(HazardReported), *await self.recorded(ThirdPartyWorksReported)]
+        return {record.corrects: record.id for record in found if record.corrects}
 
     async def retry(self, record_ids: Sequence[str]) -> None:
         """Sends records once more that the hub would not take."""

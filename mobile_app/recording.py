@@ -1,7 +1,7 @@
 """What goes into a record, and what becomes of records in sum."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -9,8 +9,12 @@ from device_bridge.models import Fix
 from mobile_app.errors import FieldError
 from sync.documents.envelope import Position, Record
 from sync.documents.forms import form_of
-from sync.store.records import RecordStore
+from sync.replication.refusals import is_final
+from sync.store.records import RecordLine, RecordStore
 
+Remedy = Literal["retry", "correct", "corrected", "call"]
+# Those with a form that a correction can be made in.
+CORRECTABLE = frozenset({"hazard.reported", "works.reported"})
 R = TypeVar("R", bound=Record)
 
 
@@ -24,6 +28,23 @@ class Loss(msgspec.Struct, frozen=True):
     @property
     def nothing(self) -> bool:
         return not (self.records or self.photos or self.drafts)
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """What came back, and what helps: sent once more, corrected in its form, corrected already, or a call."""
+
+    line: RecordLine
+    remedy: Remedy
+
+
+def remedy(line: RecordLine, corrected: Mapping[str, str]) -> Remedy:
+    """`corrected`: ids of records that have a correction."""
+    if is_final(line.code):
+        # The hub would not take it; what the office itself refused does not change by being sent again.
+        return "retry"
+    if line.id in corrected:
+        return "corrected"
+    return "correct" if line.tag in CORRECTABLE else "call"
 
 
 def position_of(fix: Fix) -> Position:

@@ -21,6 +21,7 @@ from mobile_app.devices import Addresses, Devices, DeviceState, save_addresses
 from mobile_app.errors import NotReady, SignInError, WorkError
 from mobile_app.phone import Loss, Phone
 from mobile_app.preferences import Preferences, keep_preferences, read_preferences
+from mobile_app.recording import Refused, remedy
 from mobile_app.syncing import Syncing, SyncStatus
 from mobile_app.tasks import Task
 from mobile_app.theme import DARK, LIGHT
@@ -71,6 +72,7 @@ class AppState:
     photo_counts: dict[str, int] = field(default_factory=dict)
     loss: Loss | None = None
     records: tuple[RecordLine, ...] = ()
+    refused: tuple[Refused, ...] = ()
     status: SyncStatus | None = None
     fix: Fix | None = None
     reading: GasReading | None = None
@@ -197,6 +199,7 @@ class AppState:
         self.photo_counts = await phone.photo_counts()
         self.loss = await phone.what_would_be_lost()
         self.records = tuple(await phone.records(limit=200))
+        self.refused = await self._read_refused()
         today = phone.today()
         checks = await phone.recorded(ShiftChecked)
         self.shift = next((c for c in reversed(checks) if c.recorded.at.astimezone(BEIJING).date() == today), None)
@@ -204,6 +207,14 @@ class AppState:
             self.settings = await phone.settings()
         except NotReady:
             self.settings = None
+
+    async def _read_refused(self) -> tuple[Refused, ...]:
+        """Everything that came back, and what a worker can do about each by himself."""
+        lines = [*await self.phone.records(states=("refused",)), *await self.phone.refused_photos()]
+        if not lines:
+            return ()
+        corrected = await self.phone.corrections()
+        return tuple(Refused(line, remedy(line, corrected)) for line in lines)
 
     def follow(self, part: T) -> T:
         """A part of the app whose changes are the app's: a window hears of them through the app alone."""

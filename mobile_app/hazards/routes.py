@@ -21,12 +21,12 @@ def _finding(window: Window) -> ft.Control | None:
     form = desk.finding
     if form is None:
         return None
-    back = "/patrol" if desk.patrol else "/"
+    back = "/patrol" if desk.patrol and not form.corrected else "/"
     if form.saved_id:
         return saved_screen(
             ui,
             title=ui.say(*TITLES[form.kind]),
-            photos_count=len(form.pictures),
+            photos_count=len(form.pictures) + len(form.kept_photos),
             offline=desk.app.status is None or desk.app.status.state == "offline",
             on_done=window.goes(back),
             on_another=window.does(desk.find, form.kind),

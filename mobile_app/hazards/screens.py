@@ -9,15 +9,22 @@ from mobile_app.theme import GUTTER
 
 TITLES = {"hazard": ("上报隐患", "Report a hazard"), "works": ("第三方施工", "Third-party works")}
 
+CORRECTIONS = {"hazard": ("更正隐患", "Correct a hazard"), "works": ("更正第三方施工", "Correct third-party works")}
+
 
 def finding_screen(
     ui: Ui, form: FindingForm, *, more: bool, on_more: Tap, on_photo: Tap, on_save: Tap, on_close: Tap
 ) -> ft.Control:
-    count = ui.say(f"照片 {len(form.pictures)} 张", f"{len(form.pictures)} photos")
-    head = bars.head(ui, ui.say(*TITLES[form.kind]), on_back=on_close, close=True, trailing=secondary(ui, count))
+    number = len(form.pictures) + len(form.kept_photos)
+    count = ui.say(f"照片 {number} 张", f"{number} photos")
+    title = ui.say(*(CORRECTIONS if form.corrected else TITLES)[form.kind])
+    head = bars.head(ui, title, on_back=on_close, close=True, trailing=secondary(ui, count))
     first = [f for f in form.fields if f.widget == "tiles" or f.name == "proposed_grade"]
     rest = [f for f in form.fields if f not in first]
     body: list[ft.Control] = []
+    if form.corrected:
+        kept = ui.say("原来的照片和位置照用，改好再存。", "Its photos and place are kept; change the rest and save.")
+        body.append(panels.notice(ui, kept))
     if not form.lists:
         body.append(panels.notice(ui, _no_lists(ui), kind="warn"))
     body += [forms.field_control(ui, f, form.value(f), form.lists, form.change) for f in first]

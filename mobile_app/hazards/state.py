@@ -39,6 +39,21 @@ class FindingForm:
     place: str = ""
     saved_id: str = ""
     more: bool = False
+    corrected: HazardReported | ThirdPartyWorksReported | None = None
+
+    @classmethod
+    async def correcting(cls, app: AppState, record: HazardReported | ThirdPartyWorksReported) -> "FindingForm":
+        """Filled in with what was recorded, its photos and its place; saved as a record that corrects that one."""
+        kind: FormKind = "hazard" if isinstance(record, HazardReported) else "works"
+        form = cls(app, kind, record.task_id, more=True, corrected=record)
+        form.values = {f.name: _typed(getattr(record, f.name)) for f in form.fields}
+        await form.prepare()
+        return form
+
+    @property
+    def kept_photos(self) -> tuple[str, ...]:
+        """Of the corrected record: they have been taken and are not taken again."""
+        return self.corrected.photos if self.corrected else ()
 
     @property
     def fields(self) -> tuple[FormField, ...]:
@@ -81,9 +96,18 @@ class FindingForm:
         if taken is not None:
             self.pictures = (*self.pictures, taken)
 
+    def _unchanged(self) -> dict[str, Any]:
+        """What a correction takes over from the record that it corrects, without a field on the screen."""
+        record = self.corrected
+        if record is None:
+            return {}
+        kept = {"corrects": record.corrects or record.id, "photo_ids": record.photos, "position": record.position}
+        own = ("customer_id", "source") if isinstance(record, HazardReported) else ("kind", "works_id")
+        return kept | {name: getattr(record, name) for name in ("pipe_id", *own)}
+
     async def save(self) -> bool:
         phone = self.app.phone
-        given = read_values(self.fields, self.values)
+        given = read_values(self.fields, self.values) | self._unchanged()
         if self.kind == "hazard":
             source = {"source": "patrol"} if self.task_id else {}
             work: Any = report_hazard(
@@ -125,6 +149,13 @@ class LeakAlarm:
             self.app.phone, self.proposal, retest_ppm=reading.value_ppm, corrects=self.record.corrects or self.record.id
         )
         self.record = await self.app.attempt(again) or self.record
+
+
+def _typed(value: Any) -> Any:
+    """As the worker would have put it in."""
+    if value is None or isinstance(value, tuple | str):
+        return "" if value is None else value
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _presumed(struct: type[msgspec.Struct], name: str) -> Any:

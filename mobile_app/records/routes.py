@@ -15,20 +15,25 @@ def records_tab(window: Window) -> ft.Control:
         desk.record_filter = state
         desk.changed()
 
-    def retry(record_id: str) -> None:
-        app.run(app.phone.retry([record_id]))
-
     return records_screen(
         window.ui,
         counts=app.counts,
         lines=app.records,
+        refused=app.refused,
         chosen=desk.record_filter,
         offline=app.status is None or app.status.state == "offline",
         on_filter=choose,
         on_sync=window.does(app.sync_now),
         on_status=window.goes("/sync"),
-        on_retry=retry,
+        on_remedy={
+            "retry": lambda record_id: app.run(app.phone.retry([record_id])),
+            "correct": lambda record_id: window.page.run_task(_correct, window, record_id),
+        },
     )
+
+
+async def _correct(window: Window, record_id: str) -> None:
+    window.go(await window.desk.correct(record_id))
 
 
 def sync_route(window: Window) -> ft.Control:
@@ -39,7 +44,7 @@ def sync_route(window: Window) -> ft.Control:
         counts=app.counts,
         photos=app.photo_counts,
         loss=app.loss,
-        pill=sync.pill_words(ui, app.status, app.unsent, app.counts.get("refused", 0)),
+        pill=sync.pill_words(ui, app.status, app.unsent, len(app.refused)),
         on_sync=window.does(app.sync_now),
         on_back=window.goes("/"),
     )

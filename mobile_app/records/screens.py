@@ -6,7 +6,7 @@ import flet as ft
 
 from mobile_app.components import bars, buttons, glyphs, panels
 from mobile_app.components.ui import Tap, Ui, card, column, hook, icon, row, scrolling, secondary, text
-from mobile_app.phone import Loss
+from mobile_app.recording import Loss, Refused
 from mobile_app.syncing import SyncStatus
 from mobile_app.theme import GUTTER, LIVE, RADIUS, SECOND
 from sync.store.records import RecordLine
@@ -26,22 +26,25 @@ def records_screen(
     *,
     counts: Mapping[str, int],
     lines: Sequence[RecordLine],
+    refused: Sequence[Refused],
     chosen: str,
     offline: bool,
     on_filter: Tap,
     on_sync: Tap,
     on_status: Tap,
-    on_retry: Tap,
+    on_remedy: Mapping[str, Tap],
 ) -> ft.Control:
+    """`on_remedy`: what to do with a refused record's id, by its remedy."""
     shown = [line for line in lines if line.tag not in UNLISTED and (not chosen or _state(line) == chosen)]
-    refused = [line for line in shown if line.state == "refused"]
     others = [line for line in shown if line.state != "refused"]
-    body: list[ft.Control] = [_filters(ui, counts, chosen, on_filter)]
-    body += [_refused(ui, line, on_retry) for line in refused]
+    came_back = refused if chosen in {"", "refused"} else ()
+    numbers = {**counts, "refused": len(refused)}
+    body: list[ft.Control] = [_filters(ui, numbers, chosen, on_filter)]
+    body += [_refused(ui, each, on_remedy) for each in came_back]
     if others:
         body.append(panels.listed(ui, [record_line(ui, line) for line in others]))
     top = _head(ui, counts.get("saved", 0), offline=offline, on_sync=on_sync, on_status=on_status)
-    if not shown:
+    if not others and not came_back:
         return column(
             [top, ft.Container(body[0], padding=ft.Padding.symmetric(horizontal=GUTTER)), _nothing(ui, chosen)],
             expand=True,
@@ -127,7 +130,8 @@ def record_line(ui: Ui, line: RecordLine) -> ft.Control:
     )
 
 
-def _refused(ui: Ui, line: RecordLine, on_retry: Tap) -> ft.Control:
+def _refused(ui: Ui, refused: Refused, on_remedy: Mapping[str, Tap]) -> ft.Control:
+    line = refused.line
     head = row(
         [
             icon(ft.Icons.UNDO_ROUNDED, colour=ui.look.danger),
@@ -145,19 +149,29 @@ def _refused(ui: Ui, line: RecordLine, on_retry: Tap) -> ft.Control:
         width=64,
         strong=False,
     )
-    retry = buttons.primary(
-        ui,
-        f"retry-{line.number}",
-        ui.say("再传一次", "Send again"),
-        lambda _: on_retry(line.id),
-        glyph=ft.Icons.REPLAY_ROUNDED,
-    )
     inside = ft.Container(
-        column([head, facts, retry], spacing=12),
+        column([head, facts, _remedy(ui, refused, on_remedy)], spacing=12),
         border=ft.Border.only(left=ft.BorderSide(8, ui.look.danger)),
         padding=ft.Padding.only(left=14, right=14, top=12, bottom=14),
     )
-    return hook(f"refused-{line.number}", card(ui, inside, padding=0))
+    return hook(f"refused-{line.tag}-{line.number}", card(ui, inside, padding=0))
+
+
+def _remedy(ui: Ui, refused: Refused, on_remedy: Mapping[str, Tap]) -> ft.Control:
+    """A button only where it helps."""
+    line, remedy = refused.line, refused.remedy
+    if remedy == "corrected":
+        return panels.notice(ui, ui.say("已另存更正记录", "A correction is recorded"), kind="ok")
+    if remedy == "call":
+        by_phone = ui.say(
+            "这类记录不能在手机上改，打电话给办公室处理", "This one cannot be changed on the phone: call the office"
+        )
+        return panels.notice(ui, by_phone)
+    word, glyph = {
+        "retry": (ui.say("再传一次", "Send again"), ft.Icons.REPLAY_ROUNDED),
+        "correct": (ui.say("填更正记录", "Record a correction"), ft.Icons.EDIT_NOTE_ROUNDED),
+    }[remedy]
+    return buttons.primary(ui, f"{remedy}-{line.number}", word, lambda _: on_remedy[remedy](line.id), glyph=glyph)
 
 
 def _wait(ui: Ui) -> str:

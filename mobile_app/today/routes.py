@@ -14,7 +14,7 @@ from sync.documents.tasks import PatrolTask
 
 def pill(window: Window, *, short: bool = False) -> ft.Control:
     app = window.desk.app
-    return sync.pill(window.ui, app.status, app.unsent, app.counts.get("refused", 0), window.goes("/sync"), short=short)
+    return sync.pill(window.ui, app.status, app.unsent, len(app.refused), window.goes("/sync"), short=short)
 
 
 def today_tab(window: Window) -> ft.Control:

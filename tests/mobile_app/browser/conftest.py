@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright
 
 from mobile_app.devices import Addresses, save_addresses
+from mobile_app.phone import Phone
 from tests.mobile_app import phones
 from tests.mobile_app.browser import town
 
@@ -48,11 +49,13 @@ class Screen:
     def __init__(self, page: Page, folder: Path = Path()) -> None:
         self.page = page
         self.folder = folder
+        self.taps = 0
 
     def hook(self, identifier: str) -> Locator:
         return self.page.locator(f"[flt-semantics-identifier='{identifier}']").last
 
     async def tap(self, identifier: str) -> None:
+        self.taps += 1
         await self.hook(identifier).wait_for(state="attached", timeout=15_000)
         inner = self.hook(identifier).locator("[role=button]")
         await (inner.first if await inner.count() else self.hook(identifier)).click(timeout=15_000)
@@ -185,10 +188,15 @@ async def open_app(shared_browser: BrowserContext, app_server: tuple[str, Path])
     """Opens the app of a phone that is new to it: filled by an earlier sync, nobody signed in."""
     pages: list[Page] = []
 
-    async def open_it(*, tasks: bool = True, devices: Addresses | None = None) -> Screen:
+    async def open_it(
+        *,
+        tasks: bool = True,
+        devices: Addresses | None = None,
+        before: Callable[[Phone], Awaitable[None]] | None = None,
+    ) -> Screen:
         url, parent = app_server
         key = secrets.token_hex(16)
-        await town.lay_out(parent / key, tasks=tasks)
+        await town.lay_out(parent / key, tasks=tasks, before=before)
         if devices:
             save_addresses(parent / key, devices)
         page = await shared_browser.new_page()

@@ -1,12 +1,14 @@
 """What the office has sent to a phone in 松河县: the lists, a quarter's pipes, cylinders good and bad, three tasks."""
 
 import io
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 from PIL import Image, ImageDraw
 
+from mobile_app.phone import Phone
 from sync.documents.reference import ChoiceList, Facility, ListEntry, Pipe
 from sync.documents.tasks import CheckPoint, CustomerCard
 from tests.mobile_app import phones
@@ -159,8 +161,10 @@ CYLINDERS = (
 )
 
 
-async def lay_out(folder: Path, *, tasks: bool = True) -> None:
-    """The phone of Li as it was after yesterday's sync; no server is needed."""
+async def lay_out(
+    folder: Path, *, tasks: bool = True, before: Callable[[Phone], Awaitable[None]] | None = None
+) -> None:
+    """The phone of Li as it was after yesterday's sync, and after what he did `before`; no server is needed."""
     phones.lay_out(folder)
     phone = await phones.open_phone(folder)
     lists = [
@@ -169,6 +173,8 @@ async def lay_out(folder: Path, *, tasks: bool = True) -> None:
     phones.put(phone.stores.unit(phones.UNIT_ID), (phones.SETTINGS, *lists, *PIPES, *FACILITIES, *CYLINDERS))
     if tasks:
         phones.put(phone.record_store(), (PATROL, DELIVERY, INCOMPLETE))
+    if before:
+        await before(phone)
     await phone.close()
 
 
