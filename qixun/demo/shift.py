@@ -273,10 +273,12 @@ class Shift:
 
     async def _arrived_on_phone(self) -> bool:
         """The last fix of the walk is in the phone's coverage."""
-        lon, lat = self._legs[-1][-1]
-        fix = (await self._li.do("sensors"))["fix"]
         self.story.coverage = (await self._li.do("patrol"))["percent"]
-        return bool(abs(fix["lon"] - lon) < 1e-5 and abs(fix["lat"] - lat) < 1e-5)
+        return await self._stands_at(self._li, *self._legs[-1][-1])
+
+    async def _stands_at(self, phone: SimulatedPhone, lon: float, lat: float) -> bool:
+        fix = (await phone.do("sensors"))["fix"]
+        return bool(fix and abs(fix["lon"] - lon) < 1e-5 and abs(fix["lat"] - lat) < 1e-5)
 
     async def _sensors_ready(self) -> bool:
         sensors = await self._li.do("sensors")
@@ -294,6 +296,7 @@ class Shift:
         wang, orders, said = self._wang, self.story.orders, self.story.said
         lon, lat = self._doors[0]
         await self._gps_wang.command(f"teleport {lon} {lat}")
+        await self._until(lambda: self._stands_at(wang, lon, lat), "王送气的定位")
         station = (await wang.do("tasks"))[0]["station_id"]
         said["overdue"] = await self._scan_qr("SH35-0090", "loading")
         said["scrapped"] = await self._scan_qr("SH35-0091", "loading")
