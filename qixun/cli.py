@@ -38,7 +38,8 @@ def main() -> None:
         # A full disk, a folder that belongs to somebody else: the system's own words name file and reason.
         sys.exit(f"qixun: {error}")
     except KeyboardInterrupt:
-        sys.exit(130)
+        # The way to stop a server, and no failure of it.
+        sys.exit(0 if arguments.run is _serve else 130)
 
 
 def _sentence(detail: str, action: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ _WAIT_S = 30.0
 # Another worker has the database: by then it has read what this one was told of.
 _BUSY_S = 1.0
 _LAST_READS_S = 5.0
+_NEWS_AFTER = 3
 _BACK_OFF_S = (0.5, 30.0)
 # A person's databases are carried on into the next quarter if he had one in the last half year.
 _KNOWN_FOR = timedelta(days=190)
@@ -107,7 +109,8 @@ class Worker:
                 failures = 0
             except (HubError, DBAPIError, OSError) as error:
                 failures += 1
-                _log.warning("intake.stopped", step=step.__name__, reason=str(error)[:300], failures=failures)
+                reason = str(error)[:300]
+                _log.log(_level(failures), "intake.stopped", step=step.__name__, reason=reason, failures=failures)
             except Exception:  # noqa: BLE001 - the worker's outer loop
                 failures += 1
                 _log.exception("intake.failed", step=step.__name__, failures=failures)
@@ -162,8 +165,9 @@ class Worker:
 
     def _failed(self, name: str, reason: str) -> float:
         self._failures[name] = self._failures.get(name, 0) + 1
-        _log.warning("intake.read_stopped", database=name, reason=reason[:300])
-        return _back_off(self._failures[name])
+        failures = self._failures[name]
+        _log.log(_level(failures), "intake.read_stopped", database=name, reason=reason[:300], failures=failures)
+        return _back_off(failures)
 
     # Hints
 
@@ -261,6 +265,11 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _level(failures: int) -> int:
+    """A hub that starts after intake, or stops before it, is no news; one that stays away is."""
+    return logging.INFO if failures < _NEWS_AFTER else logging.WARNING
 
 
 def _back_off(failures: int) -> float:
