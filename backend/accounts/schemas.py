@@ -142,6 +142,21 @@ class StaffOut(msgspec.Struct, frozen=True, kw_only=True):
     active: bool
 
 
+class PersonOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`devices` counts those not revoked."""
+
+    id: str
+    staff_number: str
+    name: str
+    organisation_id: str
+    organisation_name: str
+    active: bool
+    created_at: datetime
+    units: tuple[UnitOut, ...]
+    grants: tuple[GrantOut, ...]
+    devices: int
+
+
 class ActiveIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     active: bool
 

@@ -9,6 +9,7 @@ from backend.accounts.service.devices import (
     report_status,
     revoke_device,
 )
+from backend.accounts.service.directory import find_person, list_people, roles_to_give
 from backend.accounts.service.organisations import (
     create_organisation,
     find_company,
@@ -55,6 +56,7 @@ __all__ = [
     "find_company",
     "find_device",
     "find_organisation",
+    "find_person",
     "find_staff",
     "grant_role",
     "hash_password",
@@ -62,6 +64,7 @@ __all__ = [
     "list_clients",
     "list_devices",
     "list_organisations",
+    "list_people",
     "list_staff",
     "open_console_session",
     "refresh",
@@ -69,6 +72,7 @@ __all__ = [
     "reset_password",
     "revoke_device",
     "roles_of",
+    "roles_to_give",
     "same_company",
     "set_active",
     "set_units",

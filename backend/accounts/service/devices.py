@@ -75,9 +75,12 @@ async def active_device_ids(session: AsyncSession, staff_id: str) -> Sequence[st
     return (await session.scalars(statement.order_by(Device.id))).all()
 
 
-async def list_devices(session: AsyncSession, caller: Caller, *, limit: int = 200, offset: int = 0) -> list[DeviceOut]:
-    """Most recently heard of first."""
-    statement = _shown(caller).order_by(Device.last_seen_at.desc().nulls_last(), Device.id)
+async def list_devices(
+    session: AsyncSession, caller: Caller, *, staff_id: str = "", limit: int = 200, offset: int = 0
+) -> list[DeviceOut]:
+    """Most recently heard of first; `staff_id` asks for one person's."""
+    statement = _shown(caller).where(Device.staff_id == staff_id) if staff_id else _shown(caller)
+    statement = statement.order_by(Device.last_seen_at.desc().nulls_last(), Device.id)
     rows = (await session.execute(statement.limit(limit).offset(offset))).mappings()
     return [DeviceOut(**row) for row in rows]
 

@@ -10,6 +10,7 @@ from backend import audit
 from backend.accounts.models import ConsoleSession, Organisation, RefreshToken, RoleGrant, Staff, StaffUnit
 from backend.accounts.rules import ROLES
 from backend.accounts.schemas import GrantOut
+from backend.accounts.service.directory import grant_out
 from backend.accounts.service.organisations import find_company, find_organisation
 from backend.accounts.service.passwords import hash_password, verify_password
 from backend.db import new_key
@@ -96,12 +97,13 @@ async def units_of(session: AsyncSession, staff_id: str) -> Sequence[Organisatio
 
 
 async def set_units(session: AsyncSession, caller: Caller | None, staff_id: str, unit_ids: Iterable[str]) -> None:
-    """Replaces the units and sends his phones the new signed membership."""
+    """Replaces the units within the caller's reach and sends his phones the new signed membership."""
     staff = await find_staff(session, staff_id, caller)
-    wanted = sorted(set(unit_ids))
-    units = [await find_organisation(session, unit_id, caller) for unit_id in wanted]
+    units = [await find_organisation(session, unit_id, caller) for unit_id in sorted(set(unit_ids))]
     if any(unit.kind != "unit" for unit in units):
         raise UnusableError("unit.not_a_unit", "只能选择基层单位。", "Only units can be chosen.")
+    # The administrator of one unit does not take a person out of another's.
+    units += [unit for unit in await units_of(session, staff.id) if caller and not unit.path.startswith(caller.paths)]
     await session.execute(delete(StaffUnit).where(StaffUnit.staff_id == staff.id))
     session.add_all(StaffUnit(staff_id=staff.id, unit_id=unit.id) for unit in units)
     staff.membership_version += 1
@@ -116,7 +118,7 @@ async def set_units(session: AsyncSession, caller: Caller | None, staff_id: str,
     await intake.post(session, staff_id=staff.id, document=membership)
     for unit in units:
         await intake.provision_unit(session, unit.id)
-    facts = {"units": wanted, "version": staff.membership_version}
+    facts = {"units": sorted(unit.id for unit in units), "version": staff.membership_version}
     await audit.record(
         session, caller, "staff.units_set", "staff", staff.id, facts, organisation_id=staff.organisation_id
     )
@@ -129,16 +131,7 @@ async def roles_of(session: AsyncSession, staff_id: str) -> list[GrantOut]:
         .where(RoleGrant.staff_id == staff_id)
         .order_by(Organisation.path, RoleGrant.role)
     )
-    return [
-        GrantOut(
-            organisation_id=organisation_id,
-            organisation_name=name,
-            role=role,
-            role_zh=ROLES[role].zh if role in ROLES else role,
-            role_en=ROLES[role].en if role in ROLES else role,
-        )
-        for organisation_id, name, role in rows
-    ]
+    return [grant_out(organisation_id, name, role) for organisation_id, name, role in rows]
 
 
 async def grant_role(
