@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.intake import service
 from backend.intake.models import Fact, FactPhoto, IntakeEntry, QuarantinedDocument
-from backend.intake.rules import CODES
+from backend.intake.rules import CODES, key_of
 from sync.databases import DatabaseName
 from sync.documents.envelope import new_id
 from sync.documents.receipts import Receipt, ReceiptEntry
@@ -71,7 +71,7 @@ async def count_photos(session: AsyncSession, fact_ids: Sequence[str]) -> dict[s
     rows = await session.execute(
         select(FactPhoto.fact_id, func.count())
         .join(Fact, Fact.id == FactPhoto.photo_id)
-        .where(FactPhoto.fact_id.in_(fact_ids))
+        .where(FactPhoto.fact_id.in_([key_of(fact_id) for fact_id in fact_ids]))
         .group_by(FactPhoto.fact_id)
     )
     return {fact_id: count for fact_id, count in rows}  # noqa: C416 (rows are not pairs to dict)

@@ -358,7 +358,7 @@ async def _write_down(session: AsyncSession, batch: _Batch) -> None:
         )
     if rows:
         await session.execute(insert(IntakeEntry).on_conflict_do_nothing(), rows)
-    spoilt = [one.id for one, _ in batch.refused if tag_of(one.id) in BACKEND_TYPES]
+    spoilt = [key_of(one.id) for one, _ in batch.refused if tag_of(one.id) in BACKEND_TYPES]
     if spoilt:
         await service.rewrite(session, batch.database, spoilt)
 

@@ -65,3 +65,10 @@ async def test_an_organisation_is_entered_by_its_social_credit_code(
     assert made.status_code == 201, made.text
     assert made.json()["identity_kind"] == "organisation"
     assert made.json()["identity_masked"]
+
+
+async def test_a_paper_that_is_none_is_a_clear_problem(client: AsyncTestClient[Any], session: AsyncSession) -> None:
+    company = await make_company(session)
+    headers = bearer(client, await make_staff(session, company, roles=["station_keeper"]))
+    answer = await client.put("/api/customers/x/papers/recipe", headers=headers, json={"done_on": "2026-11-23"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "paper.unknown")

@@ -86,6 +86,17 @@ class TestRefused:
         assert await world.feed.read(li.user) == 0
         assert len(await world.quarantine(li)) == 1
 
+    @pytest.mark.parametrize(
+        "doc_id", ["{}\0", "task.patrol:{}\0", "receipt:\0{}", "photo:{}\0", "hazard.reported:{}\0"]
+    )
+    async def test_an_id_with_a_nul_does_not_stop_the_feed(self, world, li, doc_id):
+        good = li.hazard()
+        bad = {"_id": doc_id.format(uuid.uuid4().hex), "_rev": "1-a"}
+        world.push(li.user, bad, records.document(good))
+        assert await world.feed.read(li.user) == 1
+        assert len(await world.quarantine(li)) == 1
+        assert (await world.answers(li))[good.id].state == "accepted"
+
     @pytest.mark.parametrize("depth", [300, 600, 900])
     async def test_a_forged_task_nested_deeply_does_not_stop_the_feed(self, world, li, depth):
         deep: list = []
