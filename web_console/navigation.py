@@ -23,6 +23,7 @@ NAVIGATION = (
     Entry("/cylinders", "气瓶", "icon:propane_tank", frozenset({"cylinder.view"})),
     Entry("/review", "待核实", "icon:rule", frozenset({"records.review"}), "review"),
     Entry("/devices", "设备", "icon:devices", frozenset({"devices.manage"})),
+    Entry("/staff", "人员", "icon:badge", frozenset({"accounts.manage"})),
     Entry("/audit", "审计", "icon:history", frozenset({"audit.view"}), bottom=True),
     Entry("/settings", "设置", "icon:settings", frozenset({"accounts.manage", "network.import"}), bottom=True),
 )
