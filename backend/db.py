@@ -69,6 +69,8 @@ class Database:
             pool_size=settings.database_pool,
             max_overflow=settings.database_pool,
             pool_pre_ping=True,
+            # An error's text goes to the log, and what a statement was given may be a person's name or number.
+            hide_parameters=True,
             connect_args={"options": "-c timezone=UTC", "application_name": "qixun"},
         )
         # `session.info["settings"]` is for what must find the data directory from inside a transaction.
