@@ -16,7 +16,7 @@ from backend.pages import EXPORT_MOST, Page, csv_response
 from backend.scope import Caller, requires
 from backend.settings import Settings
 from web_console.forms import read_form
-from web_console.rendering import Visit, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -122,8 +122,9 @@ async def new(request: Visit, session: AsyncSession, settings: Settings) -> Resp
     return render(request, "parts/person_new.html", password=_password(settings), **await _places(request, session))
 
 
-@post("/staff", guards=[_MANAGE], status_code=204)
-async def create(request: Visit, session: AsyncSession, settings: Settings) -> Response[None]:
+@post("/staff", guards=[_MANAGE], status_code=200)
+async def create(request: Visit, session: AsyncSession, settings: Settings) -> Response[str]:
+    """Answers with the new person's page, where the first password stands this once."""
     given, caller = await read_form(request, NewPerson), _manager(request)
     made = await accounts.create_staff(
         session,
@@ -139,31 +140,40 @@ async def create(request: Visit, session: AsyncSession, settings: Settings) -> R
         on = given.role_on or given.organisation_id
         await accounts.grant_role(session, caller, made.id, organisation_id=on, role=given.role)
     t = translate_into(language_of(request))
-    return done(toast=t("已新建 {name}，请把初始密码告诉本人", name=made.name), changed="staff-changed")
+    toast = t("已新建 {name}，请把初始密码告诉本人", name=made.name)
+    return await _again(request, session, settings, made.id, toast, told=given.password)
 
 
 @get("/staff/{staff_id:str}", guards=[_MANAGE])
 async def open_one(request: Visit, session: AsyncSession, settings: Settings, staff_id: str) -> Response[str]:
+    return await _opened(request, session, settings, staff_id)
+
+
+async def _opened(
+    request: Visit, session: AsyncSession, settings: Settings, staff_id: str, *, told: str = ""
+) -> Response[str]:
+    """`told` is the password that was just set: the administrator passes it on, nobody sees it again."""
     person = await accounts.find_person(session, _manager(request), staff_id)
     places = await _places(request, session)
-    reachable = {each.id for each in places["organisations"]}
     watching = with_right(request, "devices.manage")
     return render(
         request,
         "parts/person.html",
         person=person,
-        reachable=reachable,
+        reachable={each.id for each in places["organisations"]},
         devices=await accounts.list_devices(session, watching, staff_id=staff_id) if watching else None,
         password=_password(settings),
+        told=told,
         **places,
     )
 
 
-async def _again(request: Visit, session: AsyncSession, settings: Settings, staff_id: str, toast: str) -> Response[str]:
+async def _again(
+    request: Visit, session: AsyncSession, settings: Settings, staff_id: str, toast: str, *, told: str = ""
+) -> Response[str]:
     """The dialog as it now stands; the list behind it loads anew."""
-    opened: Response[str] = await open_one.fn(request, session, settings, staff_id)
-    events = {"toast": {"text": toast}, "staff-changed": True}
-    opened.headers["HX-Trigger"] = json.dumps(events)
+    opened = await _opened(request, session, settings, staff_id, told=told)
+    opened.headers["HX-Trigger"] = json.dumps({"toast": {"text": toast}, "staff-changed": True})
     return opened
 
 
@@ -204,9 +214,8 @@ async def reset_password(request: Visit, session: AsyncSession, settings: Settin
     form = await read_form(request, PasswordIn)
     least = settings.password_min_length
     await accounts.reset_password(session, _manager(request), staff_id, form.password, min_length=least)
-    return await _again(
-        request, session, settings, staff_id, translate_into(language_of(request))("密码已重置，请把新密码告诉本人")
-    )
+    toast = translate_into(language_of(request))("密码已重置，请把新密码告诉本人")
+    return await _again(request, session, settings, staff_id, toast, told=form.password)
 
 
 handlers: list[Any] = [

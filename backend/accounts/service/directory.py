@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.models import Device, Organisation, RoleGrant, Staff, StaffUnit
@@ -65,7 +64,7 @@ async def _people(session: AsyncSession, staff_ids: Sequence[str]) -> list[Perso
         .group_by(Device.staff_id)
     )
     devices: dict[str, int] = {staff_id: count for staff_id, count in counted}  # noqa: C416 - rows are Row objects
-    statement: Select[Any] = (
+    statement = (
         select(Staff, Organisation.name)
         .join(Organisation, Organisation.id == Staff.organisation_id)
         .where(Staff.id.in_(staff_ids))
