@@ -202,6 +202,14 @@ class ClientMade(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str
 
 
+class ClientTokenIn(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 6749, 4.4.2; id and secret here or by HTTP Basic. Words that are not ours are passed over, as 3.2 asks."""
+
+    grant_type: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+
+
 class ClientToken(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 6749, 5.1."""
 

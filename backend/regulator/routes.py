@@ -31,13 +31,14 @@ async def read_dataset(
     dataset: str,
     cursor: str = "",
     limit: Annotated[int, Parameter(ge=1, le=_LIMIT_MOST)] = 500,
-) -> Response[Any]:
+) -> Response[FeedPage]:
+    """As NDJSON where `Accept` asks for it: an item a line, the rest in X-Next-Cursor, X-Has-More and X-Snapshot-At."""
     _require_client(caller)
     page = await service.read_dataset(session, caller, dataset, cursor=cursor, limit=limit)
     return _ndjson(page) if NDJSON in request.headers.get("accept", "") else Response(page)
 
 
-def _ndjson(page: FeedPage) -> Response[bytes]:
+def _ndjson(page: FeedPage) -> Response[Any]:
     body = b"".join(msgspec.json.encode(item) + b"\n" for item in page.items)
     headers = {
         "X-Next-Cursor": page.next_cursor,

@@ -36,6 +36,24 @@ class TestSchema:
         assert schema["openapi"].startswith("3.1")
         assert "/api/sign-in" in schema["paths"]
 
+    async def test_every_answer_and_every_form_is_described(self, client: AsyncTestClient) -> None:
+        paths = (await client.get("/schema/openapi.json")).json()["paths"]
+        bare = [
+            path
+            for path, operations in paths.items()
+            for operation in operations.values()
+            for content in operation["responses"].get("200", {}).get("content", {}).values()
+            if not content.get("schema")
+        ]
+        assert bare == []
+        form = paths["/api/oauth/token"]["post"]["requestBody"]["content"]
+        assert list(form) == ["application/x-www-form-urlencoded"]
+
+    @pytest.mark.parametrize("path", ["/api/sign-in", "/api/refresh", "/api/oauth/token"])
+    async def test_what_gives_tokens_asks_for_none(self, client: AsyncTestClient, path: str) -> None:
+        paths = (await client.get("/schema/openapi.json")).json()["paths"]
+        assert paths[path]["post"]["security"] == [{}]
+
 
 class TestMalformed:
     @pytest.mark.parametrize("body", [b'{"staff_number": "\xff"}', b"[" * 100_000], ids=["no UTF-8", "endless nesting"])
