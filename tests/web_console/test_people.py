@@ -177,6 +177,7 @@ class TestChange:
         assert "密码至少 8 个字符" in weak.text
         reset = await admin.post(f"{person}/password", {"password": "songhe-other-2026"})
         assert '<b class="code">songhe-other-2026</b>' in reset.text
+        assert 'name="password"' not in reset.text, "a further proposal beside it would be passed on by mistake"
         assert "songhe-other-2026" not in (await admin.get(person, part=True)).text
         with pytest.raises(AppError):
             await accounts.open_console_session(town, town_settings, staff_number="P-2005", password=FIRST)
