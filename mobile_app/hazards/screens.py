@@ -51,7 +51,7 @@ def _save(ui: Ui, form: FindingForm, on_save: Tap) -> ft.Control:
 
 
 def _place(ui: Ui, form: FindingForm) -> ft.Control:
-    here = form.app.phone.position()
+    here = form.corrected.position if form.corrected else form.app.phone.position()
     if here is None:
         where = ui.say("现在没有定位，请在地址里写清楚", "No position now: describe the place in the address")
     else:

@@ -87,3 +87,24 @@ class TestProbe:
         save_addresses(phone.data_dir, Addresses(gps=NOWHERE, detector="ble://C4:DE:E2:11:22:33"))
         found = await probe(phone, timeout_s=3)
         assert (found.fix, found.instrument, found.instrument_needed) == (None, None, True)
+
+    async def test_asks_the_receiver_that_is_read_already_and_names_what_is_missing(self, phone: Phone) -> None:
+        async def take(_fix: Fix) -> None: ...
+
+        devices = Devices(phone, on_fix=take, on_reading=_no_reading)
+        with running("gps", "--port", "0", "--interval", "0.1") as receiver:
+            save_addresses(phone.data_dir, Addresses(gps=receiver.address))
+            devices.start()
+            found = await probe(phone, devices, instrument_needed=True)
+            assert found.fix == devices.fix
+            assert (found.instrument, found.instrument_needed) == (None, True)
+        await until(lambda: "gps" in devices.errors)
+        assert (await probe(phone, devices, timeout_s=1)).fix is None
+        await devices.stop()
+
+    async def test_a_computer_has_no_battery_saver_and_a_phone_says_that_it_does_not_know(
+        self, phone: Phone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert (await probe(phone)).battery_saver_exempt is True
+        monkeypatch.setenv("ANDROID_ROOT", "/system")
+        assert (await probe(phone)).battery_saver_exempt is None

@@ -160,7 +160,7 @@ async def phone_sized(browser: Browser, asked_elsewhere: list[str]) -> BrowserCo
 
 async def opened(page: Page, url: str) -> None:
     """Until the app has drawn itself and can be read by its words."""
-    await page.goto(url)
+    await page.goto(url, wait_until="commit")
     placeholder = page.locator("flt-semantics-placeholder")
     await placeholder.wait_for(state="attached", timeout=FIRST_FRAME_MS)
     await page.wait_for_function("() => !document.getElementById('loading')", timeout=FIRST_FRAME_MS)
@@ -170,15 +170,9 @@ async def opened(page: Page, url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def asked_elsewhere() -> list[str]:
-    """What the app asked of any host but its own, in all tests before."""
-    return []
-
-
-@pytest.fixture(scope="session")
-async def shared_browser(browser: Browser, asked_elsewhere: list[str]) -> AsyncIterator[BrowserContext]:
+async def shared_browser(browser: Browser) -> AsyncIterator[BrowserContext]:
     """One for all tests: it keeps the app's program and font, which take longer to load than most tests take."""
-    context = await phone_sized(browser, asked_elsewhere)
+    context = await phone_sized(browser, [])
     yield context
     await context.close()
 

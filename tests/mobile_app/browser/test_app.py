@@ -76,7 +76,7 @@ class Gps:
 async def gps() -> AsyncIterator[Gps]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "device_bridge.simulators", "gps", "--port", "0", "--interval", "0.2"),
-        *("--time-factor", "5"),
+        *("--time-factor", "12"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -126,9 +126,8 @@ class TestHazard:
         await screen.picture("3-hazard")
         await screen.tap("save-finding")
         await screen.sees("已存 · 上报隐患")
-        print(
-            f"a hazard: {screen.taps} taps, {time.monotonic() - started:.1f} s of the machine's own, a picture among them"
-        )
+        took_s = time.monotonic() - started
+        print(f"a hazard: {screen.taps} taps, {took_s:.1f} s with its picture")  # noqa: T201 - a measurement
         assert screen.taps <= 4
         [hazard] = records_on(screen.folder, "hazard.reported")
         assert hazard.hazard_type == "ice"
@@ -160,7 +159,7 @@ class TestPatrol:
         await screen.hook("report-hazard").wait_for(state="attached")
         east = town.PLANE.degrees(0, 60)
         await gps.tell(f"goto {east[0]} {east[1]}")
-        await until_green(screen, pixels=220)
+        await until_green(screen, pixels=120)
         await screen.picture("2-patrol")
         [visit] = records_on(screen.folder, "checkpoint.visited")
         assert (visit.check_point_id, visit.proof, visit.result) == ("p1", "gps", "normal")

@@ -77,6 +77,12 @@ async def songhe(
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@pytest.fixture(scope="module")
+def asked_elsewhere() -> list[str]:
+    """What the app asked of any host but its own, in all tests before."""
+    return []
+
+
 @pytest.fixture
 async def phone(browser: Browser, asked_elsewhere: list[str]) -> AsyncIterator[BrowserContext]:
     context = await phone_sized(browser, asked_elsewhere)
@@ -158,5 +164,5 @@ class TestDriver:
 
 
 def test_the_app_asks_no_other_host_for_anything(asked_elsewhere: list[str]) -> None:
-    """Of all that was drawn in the tests before: fonts, program, map."""
+    """Of all that was drawn in the tests before: program, fonts, map."""
     assert asked_elsewhere == []
