@@ -87,6 +87,8 @@ if [ "$(uname)" = Linux ]; then
   command -v dbus-daemon >/dev/null 2>&1 || missing="$missing dbus"
   if [ "$mode" = test ]; then
     command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+    # Playwright drives Chromium with a Node of its own, which wants this library.
+    [ -n "$(find /usr/lib /lib -name 'libatomic.so.1' -print -quit 2>/dev/null)" ] || missing="$missing libatomic1"
   fi
 fi
 # shellcheck disable=SC2086
@@ -100,3 +102,5 @@ groups="--group demo"
 UV_PYTHON_DOWNLOADS=never "$uv" sync --quiet --frozen --python "$python" $groups ||
   die "Python 包安装失败（原因见上） / the Python packages could not be installed (above): is PyPI reachable, and is .venv yours?"
 .venv/bin/python -m qixun.assets || die "网页资源没有建成（原因见上） / the web assets could not be built (above)"
+[ "$mode" = run ] || .venv/bin/python -c 'from qixun.bench.peer import prepare; prepare()' ||
+  die "PouchDB 没有装上（原因见上） / PouchDB, which the measurements compare with, was not installed (above)"

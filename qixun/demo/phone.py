@@ -111,7 +111,7 @@ class DemoPhone:
     # 巡线
 
     async def check_shift(self) -> dict[str, str]:
-        probes = msgspec.structs.replace(await probe(self._phone), battery_percent=86)
+        probes = msgspec.structs.replace(await probe(self._phone, self._devices), battery_percent=86)
         checked = await shift_check(self._phone, probes, started_anyway=True)
         return {item.item: item.result for item in checked.items}
 
