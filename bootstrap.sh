@@ -43,6 +43,13 @@ have_postgis() {
   return 1
 }
 
+have_libatomic() {
+  for library in /usr/lib/*/libatomic.so.1 /lib/*/libatomic.so.1 /usr/lib64/libatomic.so.1; do
+    [ -e "$library" ] && return 0
+  done
+  return 1
+}
+
 install_postgis() {
   if command -v apt-get >/dev/null 2>&1; then
     # Only the binaries are wanted: the distribution's own cluster is neither made nor touched.
@@ -88,7 +95,7 @@ if [ "$(uname)" = Linux ]; then
   if [ "$mode" = test ]; then
     command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
     # Playwright drives Chromium with a Node of its own, which wants this library.
-    [ -n "$(find /usr/lib /lib -name 'libatomic.so.1' -print -quit 2>/dev/null)" ] || missing="$missing libatomic1"
+    have_libatomic || missing="$missing libatomic1"
   fi
 fi
 # shellcheck disable=SC2086
