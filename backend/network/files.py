@@ -18,8 +18,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pyogrio
-import pyogrio.raw
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
@@ -121,6 +119,8 @@ def _unzip(path: Path, folder: Path) -> list[Path]:
 
 
 def _layer_names(file: Path) -> list[str]:
+    import pyogrio  # noqa: PLC0415 - a second to import, wanted by an import of files alone
+
     try:
         return [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
     except pyogrio.errors.DataSourceError as error:
@@ -128,6 +128,8 @@ def _layer_names(file: Path) -> list[str]:
 
 
 def _ogr_layer(file: Path, name: str, mapping: Mapping[str, str], crs: str | None) -> Layer:
+    import pyogrio.raw  # noqa: PLC0415 - as above
+
     encoding = "GB18030" if file.suffix == ".shp" and not file.with_suffix(".cpg").exists() else None
     try:
         meta, _, wkb, columns = pyogrio.raw.read(file, layer=name, encoding=encoding, force_2d=True)

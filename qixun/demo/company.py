@@ -18,7 +18,6 @@ from backend.network.importing import import_network
 from backend.reference import service as reference
 from backend.scope import RIGHTS, Caller, Grant
 from backend.settings import Settings
-from qixun.demo.network import export_network
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD
 
 SAFETY = "S001"
@@ -33,6 +32,8 @@ _YEAR = timedelta(days=365)
 
 async def found_company(database: Database, settings: Settings) -> None:
     """Everything that the played shift needs, in one transaction: either all of it is there or nothing."""
+    from qixun.demo.network import export_network  # noqa: PLC0415 - seconds to import, wanted once
+
     path = settings.data_dir / "demo-network.gpkg"
     if not path.exists():
         await asyncio.to_thread(export_network, path)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import networkx as nx
-
 Point = tuple[float, float]
 
 
 def walking_route(lines: Sequence[Sequence[Point]]) -> list[Point]:
     """The vertices (degrees) of a walk over all lines; parts that hang together nowhere are joined straight."""
+    import networkx as nx  # noqa: PLC0415 - wanted by the play alone, not by each start
+
     graph = nx.Graph()
     for line in lines:
         nx.add_path(graph, [(round(lon, 7), round(lat, 7)) for lon, lat in line])
