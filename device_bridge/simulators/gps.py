@@ -132,8 +132,8 @@ class Receiver:
         try:
             while await reader.read(1024):
                 pass
-        except ConnectionError:
-            return
+        except (ConnectionError, asyncio.CancelledError):
+            return  # the peer went, or the simulator is being stopped
         finally:
             self._clients.discard(writer)
             writer.close()
