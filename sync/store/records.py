@@ -37,12 +37,22 @@ _STEPS = (
         "CREATE TABLE drafts(key TEXT PRIMARY KEY, body BLOB NOT NULL, changed_at REAL NOT NULL)",
         "CREATE TABLE draft_files(key TEXT, name TEXT, data BLOB NOT NULL, PRIMARY KEY(key, name))",
     ),
+    (
+        # When it reached each step, 0 where that is not known (yet).
+        "ALTER TABLE records ADD COLUMN saved_at REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE records ADD COLUMN sent_at REAL NOT NULL DEFAULT 0",
+        "UPDATE records SET saved_at = changed_at WHERE state = 'saved'",
+        "UPDATE records SET sent_at = changed_at WHERE state = 'sent'",
+    ),
 )
 _NEXT_NUMBER = "next_record_number"
 
 
 class RecordLine(Struct, frozen=True):
-    """One record and what became of it; the words are the office's own."""
+    """One record and what became of it; the words are the office's own.
+
+    `saved_at` and `sent_at` are by this phone's clock, `answered_at` (the latest receipt) is by the office's.
+    """
 
     id: str
     tag: str
@@ -55,6 +65,9 @@ class RecordLine(Struct, frozen=True):
     action_en: str
     changed_at: datetime
     photos_arrived: int = 0
+    saved_at: datetime | None = None
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 class Draft(Struct, frozen=True):
@@ -111,7 +124,8 @@ class RecordStore(Store):
             files = {name: Attachment.of(kind, data) for name, (kind, data) in (attachments or {}).items()}
             rev = self._put_in(connection, record.id, encode_body(record), attachments=files)
             connection.execute(
-                "INSERT INTO records(number, id, rev, tag, state, changed_at) VALUES (?, ?, ?, ?, 'saved', ?)",
+                "INSERT INTO records(number, id, rev, tag, state, changed_at, saved_at)"
+                " VALUES (?1, ?2, ?3, ?4, 'saved', ?5, ?5)",
                 (number, record.id, rev, tag_of(record.id), _now()),
             )
             self.set_meta(_NEXT_NUMBER, str(number + 1))
@@ -136,7 +150,7 @@ class RecordStore(Store):
                 parameters += wanted
         query = (
             "SELECT id, tag, number, state, code, reason_zh, reason_en, action_zh, action_en, changed_at,"  # noqa: S608
-            f" photos_arrived FROM records WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?"
+            f" photos_arrived, saved_at, sent_at, receipt_at FROM records WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?"
         )
         with self._reading() as connection:
             rows = connection.execute(query, (*parameters, limit)).fetchall()
@@ -160,7 +174,9 @@ class RecordStore(Store):
         now = _now()
         with self.transaction() as connection:
             connection.executemany(
-                "UPDATE records SET state = 'sent', changed_at = ? WHERE id = ? AND state = 'saved'",
+                "UPDATE records SET sent_at = ?1, changed_at = CASE state WHEN 'saved' THEN ?1 ELSE changed_at END,"
+                " state = CASE state WHEN 'saved' THEN 'sent' ELSE state END"
+                " WHERE id = ?2 AND (state = 'saved' OR sent_at = 0)",
                 [(now, record_id) for record_id in ids],
             )
             connection.execute("UPDATE records SET again = 0 WHERE again = 1 AND state <> 'saved'")
@@ -258,8 +274,9 @@ class RecordStore(Store):
 
 
 def _line(row: Sequence[Any]) -> RecordLine:
-    *words, changed_at, photos_arrived = row
-    fields = [*words, datetime.fromtimestamp(changed_at, UTC), photos_arrived]
+    *words, changed_at, photos_arrived, saved_at, sent_at, receipt_at = row
+    steps = [datetime.fromtimestamp(at, UTC) if at else None for at in (saved_at, sent_at, receipt_at)]
+    fields = [*words, datetime.fromtimestamp(changed_at, UTC), photos_arrived, *steps]
     return RecordLine(*fields)
 
 

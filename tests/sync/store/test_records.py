@@ -48,6 +48,36 @@ def states(store: RecordStore) -> list[tuple[int, str]]:
     return [(line.number, line.state) for line in store.records()]
 
 
+class TestSteps:
+    """When a record was saved, sent and answered, for whoever asks where it is."""
+
+    def test_each_step_has_its_time(self, store: RecordStore) -> None:
+        store.append(hazard("hazard.reported:1"))
+        [saved] = store.records()
+        assert (saved.saved_at, saved.sent_at, saved.answered_at) == (saved.changed_at, None, None)
+        store.mark_sent(["hazard.reported:1"])
+        [sent] = store.records()
+        assert (sent.saved_at, sent.sent_at) == (saved.saved_at, sent.changed_at)
+        store.take_receipt(receipt(store, "hazard.reported:1", "accepted"))
+        [accepted] = store.records()
+        assert (accepted.saved_at, accepted.sent_at, accepted.answered_at) == (saved.saved_at, sent.sent_at, NOON)
+
+    def test_a_receipt_that_overtakes_the_answer_to_the_push_stays(self, store: RecordStore) -> None:
+        store.append(hazard("hazard.reported:1"))
+        store.take_receipt(receipt(store, "hazard.reported:1", "accepted"))
+        store.mark_sent(["hazard.reported:1"])
+        [line] = store.records()
+        assert line.state == "accepted"
+        assert line.sent_at is not None
+
+    def test_a_second_notice_of_sending_changes_no_time(self, store: RecordStore) -> None:
+        store.append(hazard("hazard.reported:1"))
+        store.mark_sent(["hazard.reported:1"])
+        before = store.records()
+        store.mark_sent(["hazard.reported:1"])
+        assert store.records() == before
+
+
 class TestAppend:
     def test_numbers_count_without_a_gap(self, store: RecordStore) -> None:
         for _ in range(3):
