@@ -13,10 +13,11 @@ from backend.scope import Caller, scoped
 
 
 async def list_conflicts(
-    session: AsyncSession, caller: Caller, *, state: str = "open", limit: int = 50, offset: int = 0
+    session: AsyncSession, caller: Caller, *, state: str = "open", kind: str = "", limit: int = 50, offset: int = 0
 ) -> ConflictPage:
-    """Newest first."""
+    """Newest first; `kind` keeps one kind of contradiction."""
     rows = _scoped(caller).where(Conflict.state == state)
+    rows = rows.where(Conflict.kind == kind) if kind else rows
     total = await session.scalar(select(func.count()).select_from(rows.subquery()))
     page = rows.order_by(Conflict.opened_at.desc(), Conflict.id.desc()).limit(limit).offset(offset)
     return ConflictPage(items=[_out(row) for row in await session.scalars(page)], total=total or 0)

@@ -77,10 +77,19 @@ async def hold(
 
 
 async def list_quarantined(
-    session: AsyncSession, caller: Caller, *, state: str = "open", limit: int = 50, offset: int = 0
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    state: str = "open",
+    code: str = "",
+    staff_id: str = "",
+    limit: int = 50,
+    offset: int = 0,
 ) -> QuarantinedPage:
-    """Newest first; without the bodies."""
+    """Newest first; without the bodies. `code` and `staff_id` keep one reason, one person."""
     rows = _scoped(caller).where(QuarantinedDocument.state == state)
+    rows = rows.where(QuarantinedDocument.code == code) if code else rows
+    rows = rows.where(QuarantinedDocument.staff_id == staff_id) if staff_id else rows
     total = await session.scalar(select(func.count()).select_from(rows.subquery()))
     page = rows.order_by(QuarantinedDocument.received_at.desc(), QuarantinedDocument.id.desc())
     without_bytes = (defer(QuarantinedDocument.body), defer(QuarantinedDocument.attachment))

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.keys import SigningKeys
 from backend.intake import conflicts, quarantined
+from backend.intake.reopening import reopen_conflict, reopen_record
 from backend.intake.replaying import replay
 from backend.intake.running import setup_of
 from backend.intake.schemas import ConflictOut, ConflictPage, QuarantinedOut, QuarantinedPage, ReasonIn, ReplayOut
@@ -17,14 +18,15 @@ from backend.settings import Settings
 
 
 @get("/quarantine")
-async def list_quarantined(
+async def list_quarantined(  # noqa: PLR0917 - Litestar gives arguments by name
     session: AsyncSession,
     caller: Caller,
     status: Annotated[Literal["open", "taken", "dismissed"], QueryParameter(name="state")] = "open",
+    code: str = "",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> QuarantinedPage:
-    return await quarantined.list_quarantined(session, caller, state=status, limit=limit, offset=offset)
+    return await quarantined.list_quarantined(session, caller, state=status, code=code, limit=limit, offset=offset)
 
 
 @get("/quarantine/{quarantine_id:str}")
@@ -44,20 +46,33 @@ async def dismiss_quarantined(session: AsyncSession, caller: Caller, quarantine_
     await quarantined.dismiss(session, caller, quarantine_id, data.reason)
 
 
+@post("/quarantine/{quarantine_id:str}/reopen", status_code=204)
+async def reopen_quarantined(session: AsyncSession, caller: Caller, quarantine_id: str) -> None:
+    """Takes a dismissal back."""
+    await reopen_record(session, caller, quarantine_id)
+
+
 @get("/conflicts")
-async def list_conflicts(
+async def list_conflicts(  # noqa: PLR0917 - Litestar gives arguments by name
     session: AsyncSession,
     caller: Caller,
     status: Annotated[Literal["open", "settled"], QueryParameter(name="state")] = "open",
+    kind: str = "",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> ConflictPage:
-    return await conflicts.list_conflicts(session, caller, state=status, limit=limit, offset=offset)
+    return await conflicts.list_conflicts(session, caller, state=status, kind=kind, limit=limit, offset=offset)
 
 
 @post("/conflicts/{conflict_id:str}/settle", status_code=200)
 async def settle_conflict(session: AsyncSession, caller: Caller, conflict_id: str, data: ReasonIn) -> ConflictOut:
     return await conflicts.settle_conflict(session, caller, conflict_id, data.reason)
+
+
+@post("/conflicts/{conflict_id:str}/reopen", status_code=204)
+async def reopen_settled(session: AsyncSession, caller: Caller, conflict_id: str) -> None:
+    """Takes a settlement back."""
+    await reopen_conflict(session, caller, conflict_id)
 
 
 router = Router(
@@ -67,8 +82,10 @@ router = Router(
         show_quarantined,
         replay_quarantined,
         dismiss_quarantined,
+        reopen_quarantined,
         list_conflicts,
         settle_conflict,
+        reopen_settled,
     ],
     guards=[requires("records.review")],
     tags=["records"],

@@ -148,3 +148,42 @@ class TestConflicts:
         assert (settled.json()["state"], settled.json()["settlement"]) == ("settled", "以扫码为准")
         again = await client.post(url, headers=office.dispatcher, json={"reason": "x"})
         assert (again.status_code, again.json()["code"]) == (409, "conflict.settled")
+
+    async def test_one_kind_is_found_among_many(
+        self, client: AsyncTestClient[Litestar], office: Office, session: AsyncSession
+    ) -> None:
+        for kind in ("cylinder.delivered_twice", "task.withdrawn"):
+            await service.open_conflict(session, office.company.unit.id, kind, ["a", "b"], {})
+        found = await client.get("/api/conflicts?kind=task.withdrawn", headers=office.dispatcher)
+        assert [one["kind"] for one in found.json()["items"]] == ["task.withdrawn"]
+
+
+class TestReopen:
+    async def test_a_dismissal_taken_back_tells_the_phone_the_first_reason(
+        self, client: AsyncTestClient[Litestar], office: Office, session: AsyncSession
+    ) -> None:
+        one = f"/api/quarantine/{office.held}"
+        early = await client.post(f"{one}/reopen", headers=office.dispatcher)
+        assert (early.status_code, early.json()["code"]) == (409, "quarantine.not_dismissed")
+        await client.post(f"{one}/dismiss", headers=office.dispatcher, json={"reason": "点错了"})
+        assert (await client.post(f"{one}/reopen", headers=office.stranger)).status_code == 404
+        assert (await client.post(f"{one}/reopen", headers=office.dispatcher)).status_code == 204
+        assert (await last_answer(session, office.record.id)).code == "wrong_unit"
+        (item,) = (await client.get("/api/quarantine?code=wrong_unit", headers=office.dispatcher)).json()["items"]
+        assert (item["state"], item["settled_reason"]) == ("open", "")
+        elsewhere = await client.get("/api/quarantine?code=forged", headers=office.dispatcher)
+        assert elsewhere.json()["total"] == 0
+
+    async def test_a_settlement_taken_back_is_in_the_inbox_and_in_the_audit(
+        self, client: AsyncTestClient[Litestar], office: Office, session: AsyncSession
+    ) -> None:
+        made = await service.open_conflict(session, office.company.unit.id, "task.withdrawn", ["a", "b"], {})
+        one = f"/api/conflicts/{made}"
+        assert (await client.post(f"{one}/reopen", headers=office.dispatcher)).json()["code"] == "conflict.open"
+        await client.post(f"{one}/settle", headers=office.dispatcher, json={"reason": "写错了"})
+        assert (await client.post(f"{one}/reopen", headers=office.stranger)).status_code == 404
+        assert (await client.post(f"{one}/reopen", headers=office.dispatcher)).status_code == 204
+        assert (await client.get("/api/conflicts", headers=office.dispatcher)).json()["total"] == 1
+        entry = await session.scalar(select(AuditEntry).where(AuditEntry.action == "conflict.reopened"))
+        assert entry is not None
+        assert entry.facts["settlement"] == "写错了"
