@@ -150,7 +150,8 @@ class RecordStore(Store):
                 parameters += wanted
         query = (
             "SELECT id, tag, number, state, code, reason_zh, reason_en, action_zh, action_en, changed_at,"  # noqa: S608
-            f" photos_arrived, saved_at, sent_at, receipt_at FROM records WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?"
+            " photos_arrived, saved_at, sent_at, receipt_at FROM records"
+            f" WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?"
         )
         with self._reading() as connection:
             rows = connection.execute(query, (*parameters, limit)).fetchall()
