@@ -78,6 +78,8 @@ class Device(Base):
     last_seen_at: Mapped[datetime | None]
     waiting: Mapped[int | None]
     refused: Mapped[int | None]
+    # When the oldest of those that wait was recorded, by the server's clock.
+    oldest_waiting_at: Mapped[datetime | None]
     storage_free_bytes: Mapped[float | None]
     battery_percent: Mapped[float | None]
     clock_offset_s: Mapped[float | None]

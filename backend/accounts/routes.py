@@ -125,6 +125,11 @@ async def revoke_device(session: AsyncSession, caller: Caller, device_id: str) -
     await service.revoke_device(session, caller, device_id)
 
 
+@post("/devices/{device_id:str}/reinstate", status_code=204, guards=[requires("devices.manage")])
+async def reinstate_device(session: AsyncSession, caller: Caller, device_id: str) -> None:
+    await service.reinstate_device(session, caller, device_id)
+
+
 @get("/organisations", guards=[signed_in])
 async def list_organisations(session: AsyncSession, caller: Caller) -> list[OrganisationOut]:
     return _many(await service.list_organisations(session, caller), OrganisationOut)
@@ -295,6 +300,7 @@ router = Router(
         report_status,
         list_devices,
         revoke_device,
+        reinstate_device,
         list_organisations,
         create_organisation,
         list_roles,

@@ -83,6 +83,8 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
 class DeviceStatusIn(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Annotated[int, msgspec.Meta(ge=0)] = 0
     refused: Annotated[int, msgspec.Meta(ge=0)] = 0
+    # When the oldest of those that wait was recorded, by the phone's clock.
+    oldest_waiting_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     app_version: Annotated[str, msgspec.Meta(max_length=50)] = ""
     storage_free_bytes: Annotated[float, msgspec.Meta(ge=0)] | None = None
     battery_percent: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
@@ -106,6 +108,7 @@ class DeviceOut(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime | None
     waiting: int | None
     refused: int | None
+    oldest_waiting_at: datetime | None
     storage_free_bytes: float | None
     battery_percent: float | None
     clock_offset_s: float | None

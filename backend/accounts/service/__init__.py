@@ -6,6 +6,7 @@ from backend.accounts.service.devices import (
     active_device_ids,
     find_device,
     list_devices,
+    reinstate_device,
     report_status,
     revoke_device,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "list_staff",
     "open_console_session",
     "refresh",
+    "reinstate_device",
     "report_status",
     "reset_password",
     "revoke_device",

@@ -5,7 +5,7 @@ id is the role that opens its owner's databases in the hub.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
@@ -17,6 +17,9 @@ from backend.accounts.schemas import DeviceIn, DeviceOut, DeviceStatusIn
 from backend.errors import ConflictingError, MissingError, NotAllowedError
 from backend.intake import service as intake
 from backend.scope import Caller, scoped
+
+# Whatever a phone's clock says, nothing waits longer.
+_LONGEST_WAIT = timedelta(days=3650)
 
 
 async def register_device(session: AsyncSession, staff: Staff, device: DeviceIn) -> Device:
@@ -107,6 +110,14 @@ async def revoke_device(session: AsyncSession, caller: Caller | None, device_id:
         await _end(session, caller, device, "device.revoked")
 
 
+async def reinstate_device(session: AsyncSession, caller: Caller, device_id: str) -> None:
+    """The lost phone was found, or the wrong one was shut out: its owner signs in on it again."""
+    device = await _find(session, caller, device_id)
+    if device.revoked_at is not None:
+        device.revoked_at = None
+        await _changed(session, caller, device, "device.reinstated")
+
+
 async def report_status(session: AsyncSession, caller: Caller, status: DeviceStatusIn) -> datetime:
     """A device's last contact; answers the server's time."""
     now = datetime.now(UTC)
@@ -119,9 +130,18 @@ async def report_status(session: AsyncSession, caller: Caller, status: DeviceSta
     device.storage_free_bytes, device.battery_percent = status.storage_free_bytes, status.battery_percent
     if status.clock_at is not None:
         device.clock_offset_s = (now - status.clock_at).total_seconds()
+    device.oldest_waiting_at = _oldest(status, now)
     await session.flush()
     await events.announce(session, "device.seen", device.id, device.organisation_id, waiting=status.waiting)
     return now
+
+
+def _oldest(status: DeviceStatusIn, now: datetime) -> datetime | None:
+    """By the server's clock: the phone's own may be a day off, the time between its two readings is not."""
+    if not status.waiting or status.oldest_waiting_at is None:
+        return None
+    waited = (status.clock_at or now) - status.oldest_waiting_at
+    return now - min(max(waited, timedelta(0)), _LONGEST_WAIT)
 
 
 async def _find(session: AsyncSession, caller: Caller | None, device_id: str) -> Device:
@@ -142,6 +162,11 @@ async def _end(session: AsyncSession, caller: Caller | None, device: Device, act
         .where(RefreshToken.device_id == device.id, RefreshToken.revoked_at.is_(None))
         .values(revoked_at=func.now())
     )
+    await _changed(session, caller, device, action)
+
+
+async def _changed(session: AsyncSession, caller: Caller | None, device: Device, action: str) -> None:
+    """Told, written down, and the owner's databases are opened to the devices that he has now."""
     await session.flush()
     await audit.record(session, caller, action, "device", device.id, organisation_id=device.organisation_id)
     await events.announce(session, action, device.id, device.organisation_id)

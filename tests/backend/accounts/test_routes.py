@@ -17,6 +17,7 @@ from backend.accounts import service
 from backend.accounts.models import Device, RefreshToken
 from backend.accounts.service.tokens import issue_access_token
 from backend.app import create_app
+from backend.audit import AuditEntry
 from backend.db import Database
 from backend.settings import Settings
 from tests.factories.accounts import PASSWORD, bearer, make_company, make_device, make_organisation, make_staff
@@ -283,6 +284,44 @@ class TestDevices:
         await session.refresh(device)
         assert (device.waiting, device.refused) == (7, 1)
         assert device.clock_offset_s == pytest.approx(86_400, abs=5)
+
+    async def test_how_long_the_oldest_record_waits_does_not_depend_on_the_phones_clock(
+        self, client: AsyncTestClient, session: AsyncSession
+    ) -> None:
+        staff = await make_staff(session, await make_company(session))
+        device = await make_device(session, staff)
+        headers = bearer(client, staff, device)
+        a_day_slow = datetime.now(UTC) - timedelta(days=1)
+        status = {
+            "waiting": 3,
+            "clock_at": a_day_slow.isoformat(),
+            "oldest_waiting_at": (a_day_slow - timedelta(hours=2)).isoformat(),
+        }
+        await client.post("/api/devices/status", json=status, headers=headers)
+        await session.refresh(device)
+        assert device.oldest_waiting_at is not None
+        assert datetime.now(UTC) - device.oldest_waiting_at == pytest.approx(
+            timedelta(hours=2), abs=timedelta(minutes=5)
+        )
+        await client.post("/api/devices/status", json={"waiting": 0}, headers=headers)
+        await session.refresh(device)
+        assert device.oldest_waiting_at is None
+
+    async def test_a_phone_that_was_found_again_signs_in_again(
+        self, client: AsyncTestClient, session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        admin = bearer(client, await make_staff(session, company, roles=["company_admin"]))
+        staff = await make_staff(session, company)
+        await _sign_in(client, staff.staff_number, device=DEVICE)
+        one = f"/api/devices/{DEVICE['device_id']}"
+        assert (await client.post(f"{one}/revoke", headers=admin)).status_code == 204
+        assert (await _sign_in(client, staff.staff_number, device=DEVICE)).json()["code"] == "device.revoked"
+        assert (await client.post(f"{one}/reinstate", headers=bearer(client, staff))).status_code == 403
+        assert (await client.post(f"{one}/reinstate", headers=admin)).status_code == 204
+        assert (await _sign_in(client, staff.staff_number, device=DEVICE)).status_code == 200
+        actions = await session.scalars(select(AuditEntry.action).where(AuditEntry.subject_type == "device"))
+        assert {"device.revoked", "device.reinstated"} <= set(actions)
 
     async def test_the_office_sees_its_companys_devices_only(
         self, client: AsyncTestClient, session: AsyncSession
