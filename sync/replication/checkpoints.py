@@ -52,18 +52,25 @@ class Checkpoint:
         self._direction = direction
         self._key = ""
         self._log = _NO_LOG
-        self._remote_session = ""
+        self._remote_rev = ""
 
     async def find(self) -> str | int:
-        """The sequence to go on from: the store's when pushing, the hub's when pulling; 0 for all."""
-        info = await self._remote.info()
-        parties = (self._direction, self._store.uuid, self._remote.name, info.instance_start_time)
+        """The sequence to go on from: the store's when pushing, the hub's when pulling; 0 for all.
+
+        One request, so that a sync with nothing new costs little: a database that was made anew has lost its
+        local documents too, and needs no other sign.
+        """
         # Changing what goes in here makes every phone compare all it has once.
+        parties = (self._direction, self._store.uuid, self._remote.name)
         self._key = "qixun-" + hashlib.sha256(msgspec.json.encode(parties)).hexdigest()[:32]
         kept = await asyncio.to_thread(self._store.get_local, self._key)
         local = _read(kept[1]) if kept else _NO_LOG
-        remote = _convert(await self._remote.get_local(self._key))
-        self._remote_session = remote.session_id
+        present = await self._remote.get_local(self._key)
+        if present is None:
+            # Nothing is known of each other: is it this database that answers?
+            await self._remote.info()
+        remote = _convert(present)
+        self._remote_rev = str(present.get("_rev", "")) if present else ""
         known = {session.session_id for session in remote.history}
         for age, session in enumerate(local.history):
             if session.session_id in known:
@@ -77,16 +84,17 @@ class Checkpoint:
         session = _Session(uuid_utils.uuid7().hex, seq)
         log = _Log(session.session_id, seq, (session, *self._log.history)[:HISTORY_SIZE])
         fields = msgspec.to_builtins(log)
-        present = await self._remote.get_local(self._key)
-        if _convert(present).session_id != self._remote_session:
-            raise CheckpointLost("the hub does not have the checkpoint that was written last")
-        if present is not None:
-            fields["_rev"] = present["_rev"]
+        # The revision is also the proof that the hub has what was written last; without one CouchDB would
+        # write over whatever is there, so that a first checkpoint looks before.
+        if self._remote_rev:
+            fields["_rev"] = self._remote_rev
+        elif await self._remote.get_local(self._key) is not None:
+            raise CheckpointLost("the hub's checkpoint was written by somebody else")
         try:
-            await self._remote.put_local(self._key, fields)
+            self._remote_rev = await self._remote.put_local(self._key, fields)
         except Conflict as error:
-            raise CheckpointLost("the hub's checkpoint was written by somebody else") from error
-        self._log, self._remote_session = log, log.session_id
+            raise CheckpointLost("the hub's checkpoint is not the one that was written last") from error
+        self._log = log
         await asyncio.to_thread(self._store.put_local, self._key, msgspec.json.encode(log))
 
 

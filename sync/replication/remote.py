@@ -89,9 +89,12 @@ class Refusal(Struct, frozen=True):
     reason: str = ""
 
 
-class RemoteInfo(Struct, frozen=True):
+class _RemoteInfo(Struct, frozen=True):
     db_name: str
-    instance_start_time: str = "0"
+
+
+class _Written(Struct, frozen=True):
+    rev: str
 
 
 class _Diff(Struct, frozen=True):
@@ -142,11 +145,11 @@ class RemoteDatabase:
             await self._couch.close()
             self._couch = None
 
-    async def info(self) -> RemoteInfo:
-        """`instance_start_time` is another one where the database was made anew."""
+    async def info(self) -> None:
+        """Raises unless it is a hub's database that answers."""
         database = aiocouch.database.Database(self._open(), self.name)
         try:
-            return msgspec.convert(await database.info(), RemoteInfo)
+            msgspec.convert(await database.info(), _RemoteInfo)
         except (aiocouch.UnauthorizedError, aiocouch.ForbiddenError, aiocouch.NotFoundError) as error:
             _raise(error.__cause__ or error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -163,9 +166,10 @@ class RemoteDatabase:
                 return None
             raise
 
-    async def put_local(self, key: str, fields: Mapping[str, Any]) -> None:
-        """`Conflict` unless `_rev` is the one that is there."""
-        await self._request("PUT", f"/_local/{key}", body=msgspec.json.encode(fields), expect=CREATED)
+    async def put_local(self, key: str, fields: Mapping[str, Any]) -> str:
+        """Its new revision; `Conflict` where there is another one than `_rev`."""
+        answer = await self._request("PUT", f"/_local/{key}", body=msgspec.json.encode(fields), expect=CREATED)
+        return _decode(answer, _Written).rev
 
     async def revs_diff(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
         """What of these revisions the hub lacks, by document."""

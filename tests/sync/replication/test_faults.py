@@ -177,7 +177,7 @@ class Server:
         if "/_local/" in request.path:
             found = {"error": "not_found", "reason": "missing"}
             return (
-                web.json_response({"ok": True}, status=201)
+                web.json_response({"ok": True, "rev": "0-1"}, status=201)
                 if request.method == "PUT"
                 else (web.json_response(found, status=404))
             )

@@ -194,6 +194,22 @@ class TestBothWays:
         new.close()
 
 
+class TestNothingNew:
+    @pytest.mark.parametrize(("push", "most"), [(True, 3), (False, 2)], ids=["both ways", "pull alone"])
+    async def test_costs_few_requests(self, hub, store, remote, *, push: bool, most: int) -> None:
+        asked: list[str] = []
+
+        async def counted() -> str:
+            asked.append("")
+            return bearer("device:li")
+
+        hub.put(USER, "task.patrol:1", title="河东")
+        store.append(hazard())
+        await Replicator(store, remote(), push=push, pull=True).run_once()
+        assert await Replicator(store, remote(token=counted), push=push, pull=True).run_once() == NOTHING
+        assert 0 < len(asked) <= most
+
+
 class TestRefusals:
     """A hub that says no costs the phone nothing."""
 
