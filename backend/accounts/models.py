@@ -62,6 +62,16 @@ class StaffUnit(Base):
     unit_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), primary_key=True, index=True)
 
 
+class FormerUnit(Base):
+    """A unit that this person has left: what he recorded for it before his phone learned of that still counts."""
+
+    __tablename__ = "former_units"
+
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id"), primary_key=True)
+    unit_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    left_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Device(Base):
     """A phone belongs to one person: its role in the hub opens that person's databases."""
 
@@ -83,6 +93,8 @@ class Device(Base):
     storage_free_bytes: Mapped[float | None]
     battery_percent: Mapped[float | None]
     clock_offset_s: Mapped[float | None]
+    # Hub databases of which it holds records that are not accepted yet, as it said at its last contact.
+    unsettled: Mapped[list[str] | None]
 
 
 class RefreshToken(Base):

@@ -37,6 +37,49 @@ class HubDatabase(Base):
     seq_before: Mapped[str] = mapped_column(Text, server_default="0")
     nonce_before: Mapped[str] = mapped_column(Text, server_default="")
     read_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The quarter was archived and its database dropped by the rule; it is not to be made again.
+    dropped_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class HubManifest(Base):
+    """What a comparison of a hub database with PostGIS found, and where its archive lies.
+
+    `seq` and `nonce` are the hub's and intake's state that it is true for: while both stay, nothing has changed.
+    `missed`, `gone` and `rewritten` count what was ever found wrong: never read, taken and no longer on the hub,
+    written and missing there.
+    """
+
+    __tablename__ = "hub_manifests"
+
+    database: Mapped[str] = mapped_column(Text, primary_key=True)
+    seq: Mapped[str] = mapped_column(Text, server_default="")
+    nonce: Mapped[str] = mapped_column(Text, server_default="")
+    documents: Mapped[int] = mapped_column(server_default=text("0"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("''::bytea"))
+    verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    compared_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    missed: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    gone: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    rewritten: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    archive_path: Mapped[str] = mapped_column(Text, server_default="")
+    archive_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    archived_seq: Mapped[str] = mapped_column(Text, server_default="")
+    archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class RecordNumbers(Base):
+    """How far a device's record numbers have come without a gap: all up to `whole_up_to` are in."""
+
+    __tablename__ = "record_numbers"
+    __table_args__ = (Index("record_numbers_missing", "missing_since", postgresql_where=text("missing > 0")),)
+
+    device_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    whole_up_to: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    highest: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    missing: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    missing_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Fact(Base):
