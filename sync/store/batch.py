@@ -21,6 +21,7 @@ from sync.merge import (
     superseded,
 )
 from sync.store.models import Attachment, Document
+from sync.store.seal import OVERHEAD_BYTES, Seal, blob_place, body_place
 
 # SQLite 3.32 and later take 32,766 parameters; smaller statements prepare faster and cache well.
 IDS_PER_QUERY = 500
@@ -83,9 +84,16 @@ class Batch:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, ids: Iterable[str], *, revs_limit: int, most_leaves: int | None = None
+        self,
+        connection: sqlite3.Connection,
+        ids: Iterable[str],
+        *,
+        revs_limit: int,
+        most_leaves: int | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._connection = connection
+        self._seal = seal
         self._revs_limit = revs_limit
         self._most_leaves = most_leaves
         self._rows = find_rows(connection, ids)
@@ -159,7 +167,10 @@ class Batch:
                 self._moved.append((row.seq,))
             row = self._row_from(document.id, tree)
         self._rows[document.id] = self._touched[document.id] = row
-        self._bodies.append((self._seq, self._store_attachments(attachments), document.body))
+        body = document.body
+        if self._seal is not None:
+            body = self._seal.seal(body, body_place(document.id, rev))
+        self._bodies.append((self._seq, self._store_attachments(attachments), body))
 
     def _row_from(self, doc_id: str, tree: Tree) -> Row:
         stemmed = stem(tree, self._revs_limit)
@@ -192,7 +203,8 @@ class Batch:
             found = self._connection.execute(
                 "SELECT length(data) FROM blobs WHERE digest = ?", (stub.digest,)
             ).fetchone()
-            return msgspec.structs.replace(stub, length=int(found[0])) if found else None
+            over = OVERHEAD_BYTES if self._seal is not None else 0
+            return msgspec.structs.replace(stub, length=int(found[0]) - over) if found else None
         row = self._rows.get(doc_id)
         if row is None or not parent:
             return None
@@ -202,19 +214,26 @@ class Batch:
             record = self._connection.execute("SELECT attachments FROM bodies WHERE num = ?", (number,)).fetchone()
             pending = record[0] if record else None
         known = decode_attachments(pending).get(name)
-        return known if known is not None and known.digest == stub.digest else None
+        # As in CouchDB: the parent's file of that name, unless the stub says that it means another one.
+        same = known is not None and (stub.digest == known.digest or stub.revpos in {0, known.revpos})
+        return known if same else None
 
     def _store_attachments(self, attachments: Mapping[str, Attachment]) -> bytes | None:
         if not attachments:
             return None
         for attachment in attachments.values():
             if attachment.data is not None:
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO blobs VALUES (?, ?)", (attachment.digest, attachment.data)
-                )
+                self._store_blob(attachment.digest, attachment.data)
             self._connection.execute("INSERT OR IGNORE INTO holds VALUES (?, ?)", (self._seq, attachment.digest))
         stubs = {name: msgspec.structs.replace(att, data=None) for name, att in attachments.items()}
         return msgspec.json.encode(stubs)
+
+    def _store_blob(self, digest: str, data: bytes) -> None:
+        if self._seal is not None:
+            if self._connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchone():
+                return
+            data = self._seal.seal(data, blob_place(digest))
+        self._connection.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest, data))
 
 
 def drop_bodies(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:

@@ -3,21 +3,38 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sync.errors import BadRequest, Conflict, StoreError
 from sync.store.schema import extend
+from sync.store.seal import Seal
 
 # CouchDB's own default.
 REVS_LIMIT = 1000
 
 
+def is_disk_error(error: BaseException) -> bool:
+    """Whether the file failed, and not what was asked of it (a closed store, a row that is there already)."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
+
+
+def disk_error(error: BaseException, path: Path, how: str = "failed") -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StoreError(f"The disk is full: nothing more could be written to {path}.", error="disk_full")
+    damaged = code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return StoreError(f"The document file {path} {how}: {error}.", error="damaged" if damaged else None)
+
+
 class StoreFile:
     """What a `Store` stands on."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, seal: Seal | None = None
+    ) -> None:
         self.path = path
+        self._seal = seal  # None: contents are kept clear
         self._writer = writer
         self._reader = reader
         self._write_lock = threading.RLock()
@@ -46,22 +63,26 @@ class StoreFile:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything written inside, by this store's calls or on the connection, is kept whole or not at all.
 
-        Reads of the same thread see it at once. Transactions nest: the outermost one commits.
+        Reads of the same thread see it at once. Transactions nest: the outermost one commits. `StoreError` where the
+        disk is full or fails; the store can be used again when it does not.
         """
         with self._write_lock:
             outermost = self._write_depth == 0
-            if outermost:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._write_thread = threading.get_ident()
-                self._written_seq = 0
             self._write_depth += 1
             try:
+                if outermost:
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    self._write_thread = threading.get_ident()
+                    self._written_seq = 0
                 yield self._writer
                 if outermost:
                     self._writer.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if outermost and self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+                    with suppress(sqlite3.Error):
+                        self._writer.execute("ROLLBACK")
+                if is_disk_error(error):
+                    raise disk_error(error, self.path) from error
                 raise
             finally:
                 self._write_depth -= 1
@@ -172,11 +193,22 @@ class StoreFile:
             yield self._writer
             return
         with self._read_lock:
-            self._reader.execute("BEGIN")
             try:
+                self._reader.execute("BEGIN")
                 yield self._reader
+            except sqlite3.Error as error:
+                if is_disk_error(error):
+                    raise disk_error(error, self.path) from error
+                raise
             finally:
-                self._reader.execute("ROLLBACK")
+                if self._reader.in_transaction:
+                    self._reader.execute("ROLLBACK")
+
+    def _sealed(self, content: bytes, place: str) -> bytes:
+        return content if self._seal is None else self._seal.seal(content, place)
+
+    def _opened(self, kept: bytes, place: str) -> bytes:
+        return kept if self._seal is None else self._seal.open(kept, place)
 
     def _last_seq(self) -> int:
         with self._reading() as connection:

@@ -4,6 +4,7 @@ All in the store's SQLite file, so that number, document and state are one trans
 dropped here: not when it was sent, not when it was refused.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from sync.documents.envelope import Record, encode_body, tag_of
 from sync.documents.receipts import Receipt, ReceiptEntry
 from sync.errors import SyncError
 from sync.store.models import Attachment
+from sync.store.seal import draft_file_place, draft_place
 from sync.store.store import Store
 
 # 已存, 已传, 已收 (both accepted and waiting), 退回.
@@ -83,8 +85,8 @@ class RecordStore(Store):
     """The store of one `user_` or `media_` database on the phone that records into it."""
 
     @classmethod
-    def open(cls, path: Path, *, revs_limit: int | None = None) -> "RecordStore":
-        store = super().open(path, revs_limit=revs_limit)
+    def open(cls, path: Path, *, revs_limit: int | None = None, seal: bytes | None = None) -> "RecordStore":
+        store = super().open(path, revs_limit=revs_limit, seal=seal)
         assert isinstance(store, RecordStore)
         try:
             store.extend("records", _STEPS)
@@ -177,10 +179,9 @@ class RecordStore(Store):
             connection.executemany(
                 "UPDATE records SET sent_at = ?1, changed_at = CASE state WHEN 'saved' THEN ?1 ELSE changed_at END,"
                 " state = CASE state WHEN 'saved' THEN 'sent' ELSE state END"
-                " WHERE id = ?2 AND (state = 'saved' OR sent_at = 0)",
+                ", again = 0 WHERE id = ?2 AND (state = 'saved' OR sent_at = 0 OR again = 1)",
                 [(now, record_id) for record_id in ids],
             )
-            connection.execute("UPDATE records SET again = 0 WHERE again = 1 AND state <> 'saved'")
 
     def take_receipt(self, receipt: Receipt) -> None:
         """What the backend says of records of this phone; the latest issued wins, in whatever order they come.
@@ -226,6 +227,11 @@ class RecordStore(Store):
             )
         self.wake()
 
+    def send_apart(self, ids: Iterable[str]) -> None:
+        """The push may pass these by: each is sent with `to_retry` until the hub has it."""
+        with self.transaction() as connection:
+            connection.executemany("UPDATE records SET again = 1 WHERE id = ?", [(record_id,) for record_id in ids])
+
     def to_retry(self) -> list[str]:
         """Records that the push has passed by already and that are to be sent once more."""
         with self._reading() as connection:
@@ -243,35 +249,42 @@ class RecordStore(Store):
     def save_draft(self, key: str, body: bytes, blobs: Mapping[str, bytes] | None = None) -> None:
         """Keeps unfinished work across a kill. `blobs` is the whole set of its photos; None leaves them alone."""
         with self.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (key, body, _now()))
+            sealed = self._sealed(body, draft_place(key))
+            connection.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (key, sealed, _now()))
             if blobs is None:
                 return
-            names = [row[0] for row in connection.execute("SELECT name FROM draft_files WHERE key = ?", (key,))]
-            gone = [(key, name) for name in names if name not in blobs]
-            connection.executemany("DELETE FROM draft_files WHERE key = ? AND name = ?", gone)
+            known = self._draft_files(connection, key)
             # An unchanged photo is not written again: a draft is saved every few seconds.
+            gone = [(key, name) for name, data in known.items() if blobs.get(name) != data]
+            connection.executemany("DELETE FROM draft_files WHERE key = ? AND name = ?", gone)
+            new = [(key, name, data) for name, data in blobs.items() if known.get(name) != data]
             connection.executemany(
-                "INSERT INTO draft_files VALUES (?, ?, ?) ON CONFLICT(key, name) DO UPDATE SET data = excluded.data"
-                " WHERE data IS NOT excluded.data",
-                [(key, name, data) for name, data in blobs.items()],
+                "INSERT INTO draft_files VALUES (?, ?, ?)",
+                [(key, name, self._sealed(data, draft_file_place(key, name))) for key, name, data in new],
             )
 
     def draft(self, key: str) -> Draft | None:
         with self._reading() as connection:
             row = connection.execute("SELECT body, changed_at FROM drafts WHERE key = ?", (key,)).fetchone()
-            files = connection.execute("SELECT name, data FROM draft_files WHERE key = ?", (key,)).fetchall()
-        return Draft(key, row[0], datetime.fromtimestamp(row[1], UTC), dict(files)) if row else None
+            files = self._draft_files(connection, key)
+        if row is None:
+            return None
+        return Draft(key, self._opened(row[0], draft_place(key)), datetime.fromtimestamp(row[1], UTC), files)
 
     def drafts(self) -> list[Draft]:
         """All drafts by key, without their photos."""
         with self._reading() as connection:
             rows = connection.execute("SELECT key, body, changed_at FROM drafts ORDER BY key").fetchall()
-        return [Draft(key, body, datetime.fromtimestamp(at, UTC)) for key, body, at in rows]
+        return [Draft(k, self._opened(body, draft_place(k)), datetime.fromtimestamp(at, UTC)) for k, body, at in rows]
 
     def drop_draft(self, key: str) -> None:
         with self.transaction() as connection:
             connection.execute("DELETE FROM drafts WHERE key = ?", (key,))
             connection.execute("DELETE FROM draft_files WHERE key = ?", (key,))
+
+    def _draft_files(self, connection: sqlite3.Connection, key: str) -> dict[str, bytes]:
+        rows = connection.execute("SELECT name, data FROM draft_files WHERE key = ?", (key,))
+        return {name: self._opened(data, draft_file_place(key, name)) for name, data in rows.fetchall()}
 
 
 def _line(row: Sequence[Any]) -> RecordLine:

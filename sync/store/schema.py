@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sync.errors import StoreError
+from sync.store.seal import Seal, begin_sealing, unlock
 
 # "QXdb": tells our files from any other SQLite file.
 APPLICATION_ID = 0x51586462
@@ -32,6 +33,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO meta VALUES ('uuid', lower(hex(randomblob(16))))",
         "INSERT INTO meta VALUES ('created', CAST(strftime('%s', 'now') AS TEXT))",
     ),
+    # 2: contents may be sealed. A program of before would hand them out as they are, so it must refuse the file.
+    (),
 )
 
 # How long a connection waits for another one's write, in seconds.
@@ -50,27 +53,36 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Creates the tables or brings them up to date; `StoreError` for a file that is not ours."""
+def prepare(connection: sqlite3.Connection, path: Path, key: bytes | None = None) -> Seal | None:
+    """Creates the tables or brings them up to date, and opens the seal; a clear file gets one where there is a key.
+
+    `StoreError` for a file that is not ours or not for this key; nothing is changed then.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         _check_ours(connection, path)
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version > len(MIGRATIONS):
             _refuse_newer(str(path))
+        seal = unlock(connection, key) if version else None
         for step in MIGRATIONS[version:]:
             for statement in step:
                 connection.execute(statement)
+        if seal is None and key is not None:
+            seal = begin_sealing(connection, key)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return seal
 
 
 def _refuse_newer(what: str) -> NoReturn:
-    raise StoreError(f"{what} was written by a newer version of Qixun; please update the program.")
+    raise StoreError(
+        f"{what} was written by a newer version of Qixun; please update the program.", error="newer_version"
+    )
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Literal
 
 import msgspec
 
-from sync.errors import BadRequest, NotFound, StoreError, SyncError
+from sync.errors import BadRequest, NotFound, SyncError
 from sync.merge import Node, Tree, ancestry, generation, leaves, leaves_of, possible_ancestors, superseded
 from sync.store.batch import Batch, Row, decode_attachments, drop_bodies, find_rows, row_of
-from sync.store.file import StoreFile
+from sync.store.file import StoreFile, disk_error
 from sync.store.models import (
     NO_ATTACHMENTS,
     Attachment,
@@ -27,6 +27,7 @@ from sync.store.models import (
     StoreInfo,
 )
 from sync.store.schema import connect, prepare
+from sync.store.seal import Seal, blob_place, body_place, finish_sealing
 
 # Inside `Store`, `list` is the method: its annotations need the type by other names.
 _Documents = list[Document]
@@ -45,18 +46,21 @@ class Store(StoreFile):
     """Open with `Store.open`; close when done."""
 
     @classmethod
-    def open(cls, path: Path, *, revs_limit: int | None = None) -> "Store":
+    def open(cls, path: Path, *, revs_limit: int | None = None, seal: bytes | None = None) -> "Store":
         """The store in this file, made if it is not there; `StoreError` if the file is not ours or broken.
 
-        Without `revs_limit` the one kept in the file counts (1,000 in a new one).
+        Without `revs_limit` the one kept in the file counts (1,000 in a new one). `seal` is the device's key of 16
+        bytes: contents are sealed with it, those of a file that was clear too. A sealed file does not open without it.
         """
         connections: list[sqlite3.Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             connections.append(connect(path))
-            prepare(connections[0], path)
+            sealed = prepare(connections[0], path, seal)
+            if sealed is not None:
+                finish_sealing(connections[0], sealed)
             connections.append(connect(path))
-            store = cls(path, connections[0], connections[1])
+            store = cls(path, connections[0], connections[1], sealed)
             if revs_limit is not None and revs_limit != store.revs_limit:
                 store.set_revs_limit(revs_limit)
         except (sqlite3.Error, OSError, SyncError) as error:
@@ -64,7 +68,7 @@ class Store(StoreFile):
                 connection.close()
             if isinstance(error, SyncError):
                 raise
-            raise StoreError(f"The document file {path} cannot be opened: {error}.") from error
+            raise disk_error(error, path, "cannot be opened") from error
         return store
 
     def info(self) -> StoreInfo:
@@ -125,7 +129,8 @@ class Store(StoreFile):
         query += " ORDER BY id DESC LIMIT ?" if descending else " ORDER BY id LIMIT ?"
         with self._reading() as connection:
             records = connection.execute(query, (start, end, -1 if limit is None else limit)).fetchall()
-        return [_document(row_of(record[:6]), record[2], record[6], record[7]) for record in records]
+        seal = self._seal
+        return [_document(seal, row_of(record[:6]), record[2], record[6], record[7]) for record in records]
 
     def winners(self, ids: Iterable[str]) -> dict[str, Document]:
         """The winners of these documents, tombstones included; unknown ones are left out."""
@@ -173,7 +178,7 @@ class Store(StoreFile):
             found = connection.execute("SELECT data FROM blobs WHERE digest = ?", (digest,)).fetchone()
         if found is None:
             raise NotFound("Document is missing attachment")
-        return bytes(found[0])
+        return self._opened(found[0], blob_place(digest))
 
     # Writing
 
@@ -198,7 +203,7 @@ class Store(StoreFile):
         """
         edits = list(documents)
         with self.transaction() as connection:
-            batch = Batch(connection, dict.fromkeys(d.id for d in edits), revs_limit=self._revs_limit)
+            batch = Batch(connection, dict.fromkeys(d.id for d in edits), revs_limit=self._revs_limit, seal=self._seal)
             results: _Results = []
             for document in edits:
                 try:
@@ -213,7 +218,7 @@ class Store(StoreFile):
         revisions = list(documents)
         ids = dict.fromkeys(d.id for d in revisions)
         with self.transaction() as connection:
-            batch = Batch(connection, ids, revs_limit=self._revs_limit, most_leaves=self.most_leaves)
+            batch = Batch(connection, ids, revs_limit=self._revs_limit, most_leaves=self.most_leaves, seal=self._seal)
             for document in revisions:
                 batch.merge(document)
             self._written_seq = batch.flush()
@@ -230,7 +235,7 @@ class Store(StoreFile):
     ) -> str:
         if not doc_id:
             raise BadRequest("Document id must not be empty")
-        batch = Batch(connection, [doc_id], revs_limit=self._revs_limit)
+        batch = Batch(connection, [doc_id], revs_limit=self._revs_limit, seal=self._seal)
         new = batch.edit(Document(doc_id, rev or "", body, deleted, attachments))
         self._written_seq = batch.flush()
         return new
@@ -275,10 +280,12 @@ class Store(StoreFile):
         if node is None or not node.body:
             return None
         record = connection.execute("SELECT attachments, body FROM bodies WHERE num = ?", (node.body,)).fetchone()
-        return _document(row, rev, record[0], record[1]) if record else None
+        return _document(self._seal, row, rev, record[0], record[1]) if record else None
 
 
-def _document(row: Row, rev: str, attachments: bytes | None, body: bytes) -> Document:
+def _document(seal: Seal | None, row: Row, rev: str, attachments: bytes | None, body: bytes) -> Document:
+    if seal is not None:
+        body = seal.open(body, body_place(row.id, rev))
     if row.tree is None:
         return Document(row.id, rev, body, row.deleted, decode_attachments(attachments), (rev,))
     path = ancestry(row.tree, rev)
