@@ -8,9 +8,10 @@ from contextlib import aclosing
 
 from msgspec import Struct
 
-from sync.errors import BadRequest, MissingStub
+from sync.errors import BadRequest, MissingStub, Unreachable
 from sync.replication.ahead import ahead
 from sync.replication.checkpoints import Checkpoint
+from sync.replication.pace import Pace
 from sync.replication.push import BATCH_COUNT, CHECKPOINT_EVERY_S
 from sync.replication.remote import ChangesPage, RemoteDatabase
 from sync.store.models import Document
@@ -49,7 +50,7 @@ class Pull:
         self._store = store
         self._remote = remote
         self._checkpoint = Checkpoint(store, remote, "pull")
-        self._batch_bytes = batch_bytes
+        self._pace = Pace(batch_bytes)
         self._on_pulled = on_pulled
         self._on_done = on_done
         self._usual_bytes = float(FIRST_GUESS_BYTES)
@@ -113,16 +114,26 @@ class Pull:
         missing = await asyncio.to_thread(self._store.missing, wanted)
         revs = {doc_id: missing[doc_id].missing for doc_id in wanted if doc_id in missing}
         for part in self._split(revs):
-            documents, size_bytes = await self._remote.bulk_get(part)
+            documents, size_bytes = await self._get(part)
             self._usual_bytes = 0.5 * self._usual_bytes + 0.5 * size_bytes / len(part)
             last = list(part)[-1]
             left = page.pending + len(page.results) - len(documents)
             yield Arrived(tuple(documents), 0, seqs[last], max(left, 0), caught_up=False)
 
+    async def _get(self, part: Mapping[str, Sequence[str]]) -> tuple[list[Document], int]:
+        begun = time.monotonic()
+        try:
+            documents, size_bytes = await self._remote.bulk_get(part)
+        except Unreachable:
+            self._pace.broke()
+            raise
+        self._pace.carried(size_bytes, time.monotonic() - begun)
+        return documents, size_bytes
+
     def _split(self, revs: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Sequence[str]]]:
-        """Parts whose answers should be about `batch_bytes` long."""
+        """Parts whose answers should be about as long as the link carries at once."""
         left = list(revs.items())
         while left:
-            count = max(1, min(BATCH_COUNT, int(self._batch_bytes / self._usual_bytes)))
+            count = max(1, min(BATCH_COUNT, int(self._pace.batch_bytes / self._usual_bytes)))
             yield dict(left[:count])
             left = left[count:]

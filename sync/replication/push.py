@@ -1,22 +1,24 @@
 """From the store to the hub: what the hub lacks, in batches by bytes, each document's fate told.
 
 A phone's `RecordStore` pushes its own records alone, marks them sent when the hub has them, and parks what
-the hub will never take, so that its neighbours travel.
+the hub will never take, so that its neighbours travel. A document with a large file goes alone and as it is.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Iterator, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
 from msgspec import Struct
 
-from sync.errors import BadRequest, NotFound, TooLarge, Unreachable
+from sync.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, TooLarge, Unreachable, UnsupportedType
 from sync.replication.ahead import ahead
+from sync.replication.aside import SetAside
 from sync.replication.checkpoints import Checkpoint
-from sync.replication.refusals import is_final, words_for
-from sync.replication.remote import RemoteDatabase
+from sync.replication.pace import Pace
+from sync.replication.refusals import HUB_FAILED, is_final, words_for
+from sync.replication.remote import HubFailed, Refusal, RemoteDatabase
 from sync.store.models import Change, Document
 from sync.store.records import RecordStore
 from sync.store.store import Store
@@ -24,8 +26,10 @@ from sync.store.wire import encode_document
 
 # How many documents are compared in one request.
 BATCH_COUNT = 500
-# The least that is tried after a batch did not get through.
-SMALLEST_BATCH_BYTES = 64_000
+# Files from this size on are sent as they are, one document a request; smaller ones in a batch, as base64.
+LARGE_FILES_BYTES = 16_000
+# So many single documents that the hub fails at, and none that it takes, show that it fails at everything.
+MOST_FAILED = 3
 # A checkpoint costs two requests; what is sent since the last one is only compared again after a kill.
 CHECKPOINT_EVERY_S = 2.0
 
@@ -35,7 +39,13 @@ class Outgoing(Struct, frozen=True):
 
     id: str
     size_bytes: int
+    files_bytes: int
     document: Document
+    apart: bool = False  # the hub has failed at it before
+
+    @property
+    def alone(self) -> bool:
+        return self.apart or self.files_bytes >= LARGE_FILES_BYTES
 
 
 class Chunk(Struct, frozen=True):
@@ -55,13 +65,16 @@ class Push:
         remote: RemoteDatabase,
         *,
         batch_bytes: int,
+        may_send: Callable[[], bool],
         on_sent: Callable[[Sequence[str]], None],
         on_done: Callable[[int], None],
     ) -> None:
         self._store = store
         self._remote = remote
         self._checkpoint = Checkpoint(store, remote, "push")
-        self._batch_bytes = self._most_bytes = batch_bytes
+        self._aside = SetAside(store) if isinstance(store, RecordStore) else None
+        self._pace = Pace(batch_bytes)
+        self._may_send = may_send
         self._on_sent = on_sent
         self._on_done = on_done
         self._since: int | None = None
@@ -74,6 +87,10 @@ class Push:
         if isinstance(self._store, RecordStore):
             return (await asyncio.to_thread(self._store.counts))["saved"]
         return await asyncio.to_thread(self._store.pending, self._since or 0)
+
+    async def next_try_in_s(self) -> float | None:
+        """How long until a document that is set aside is to be tried again."""
+        return await asyncio.to_thread(self._aside.next_in_s) if self._aside is not None else None
 
     def recheck(self) -> None:
         """The next run compares checkpoints with the hub again."""
@@ -95,6 +112,8 @@ class Push:
         written_seq, written_at = since, time.monotonic()
         async with aclosing(ahead(self._chunks(since))) as chunks:
             async for chunk in chunks:
+                if chunk.outgoing and not await asyncio.to_thread(self._may_send):
+                    break
                 await self._settle([*chunk.held, *await self._send(chunk.outgoing)])
                 self._since = chunk.seq
                 compared = compared or bool(chunk.held or chunk.outgoing)
@@ -115,14 +134,16 @@ class Push:
     # What to send
 
     async def _chunks(self, since: int) -> AsyncGenerator[Chunk, None]:
-        if isinstance(self._store, RecordStore):
-            again = await asyncio.to_thread(self._store.to_retry)
+        pausing: set[str] = set()
+        if isinstance(self._store, RecordStore) and self._aside is not None:
+            due, pausing = await asyncio.to_thread(self._aside.now)
+            again = [doc_id for doc_id in await asyncio.to_thread(self._store.to_retry) if doc_id not in pausing]
             winners = await asyncio.to_thread(self._store.winners, again)
             parked = {doc_id: (document.rev,) for doc_id, document in winners.items()}
-            async for chunk in self._compare(parked, {}, since):
+            async for chunk in self._compare(parked, {}, since, apart=due):
                 yield chunk
         while changes := await asyncio.to_thread(self._store.changes, since, limit=BATCH_COUNT):
-            own = await self._own(changes)
+            own = await self._own(changes) - pausing
             wanted = {change.id: change.revs for change in changes if change.id in own}
             seqs = {change.id: change.seq for change in changes}
             async for chunk in self._compare(wanted, seqs, since):
@@ -135,7 +156,7 @@ class Push:
         return await asyncio.to_thread(self._store.own, ids) if isinstance(self._store, RecordStore) else ids
 
     async def _compare(
-        self, wanted: Mapping[str, Sequence[str]], seqs: Mapping[str, int], since: int
+        self, wanted: Mapping[str, Sequence[str]], seqs: Mapping[str, int], since: int, *, apart: Container[str] = ()
     ) -> AsyncGenerator[Chunk, None]:
         """The revisions that the hub lacks, in the order of their changes, and what it has."""
         if not wanted:
@@ -144,7 +165,7 @@ class Push:
         held = tuple(doc_id for doc_id in wanted if doc_id not in missing)
         ordered = [(doc_id, missing[doc_id]) for doc_id in wanted if doc_id in missing]
         found = await asyncio.to_thread(self._store.read_revs, ordered)
-        outgoing = [_outgoing(d) for documents in found for d in documents if isinstance(d, Document)]
+        outgoing = [_outgoing(d, apart=d.id in apart) for some in found for d in some if isinstance(d, Document)]
         if held:
             yield Chunk(held, (), since)
         for part in self._split(outgoing):
@@ -155,7 +176,7 @@ class Push:
         part: list[Outgoing] = []
         size = 0
         for one in outgoing:
-            if part and size + one.size_bytes > self._batch_bytes:
+            if part and (one.alone or part[-1].alone or size + one.size_bytes > self._pace.batch_bytes):
                 yield tuple(part)
                 part, size = [], 0
             part.append(one)
@@ -166,30 +187,83 @@ class Push:
     # Sending
 
     async def _send(self, outgoing: Sequence[Outgoing]) -> list[str]:
-        """The ids that the hub has now. What it will not take is parked, alone."""
-        if not outgoing:
-            return []
-        bodies = await asyncio.to_thread(self._encode, outgoing)
+        """The ids that the hub has now. What it will not take is parked, alone; at what it fails is set aside."""
+        sent: list[str] = []
+        failed: list[Outgoing] = []
+        parts = [outgoing] if outgoing else []
+        while parts:
+            part = parts.pop()
+            try:
+                taken, failed_at = await self._post(part)
+            except (BadRequest, TooLarge, HubFailed) as error:
+                if len(part) > 1:
+                    parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+                    continue
+                taken, failed_at = [], part if isinstance(error, HubFailed) else ()
+                if not failed_at:
+                    await self._park(part[0].id, error.error, error.reason)
+            sent += taken
+            failed += failed_at
+            if len(failed) >= MOST_FAILED and not sent:
+                break
+        if failed:
+            await self._set_aside(failed, proven=bool(sent))
+        self.written += len(sent)
+        return sent
+
+    async def _post(self, part: Sequence[Outgoing]) -> tuple[list[str], Sequence[Outgoing]]:
+        """(What the hub has now, what it failed at); what it refuses one by one is parked."""
+        begun = time.monotonic()
         try:
-            refusals = await self._remote.bulk_docs(bodies)
-        except (BadRequest, TooLarge) as error:
-            if len(outgoing) == 1:
-                await self._park(outgoing[0].id, error.error, error.reason)
-                return []
-            middle = len(outgoing) // 2
-            return [*await self._send(outgoing[:middle]), *await self._send(outgoing[middle:])]
+            refused = await self._upload(part)
         except Unreachable:
-            self._batch_bytes = max(SMALLEST_BATCH_BYTES, self._batch_bytes // 2)
+            self._pace.broke()
             raise
-        self._batch_bytes = min(self._most_bytes, self._batch_bytes * 2)
-        for refusal in refusals:
-            if not is_final(refusal.error):
-                raise Unreachable(f"the hub could not write {refusal.id}: {refusal.error} {refusal.reason}")
-        for refusal in refusals:
-            await self._park(refusal.id, refusal.error, refusal.reason)
-        refused = {refusal.id for refusal in refusals}
-        self.written += len(outgoing) - len(refused)
-        return [one.id for one in outgoing if one.id not in refused]
+        self._pace.carried(sum(one.size_bytes for one in part), time.monotonic() - begun)
+        failed = [one for one in part if one.id in refused and not is_final(refused[one.id].error)]
+        for refusal in refused.values():
+            if is_final(refusal.error):
+                await self._park(refusal.id, refusal.error, refusal.reason)
+        return [one.id for one in part if one.id not in refused], failed
+
+    async def _upload(self, part: Sequence[Outgoing]) -> dict[str, Refusal]:
+        """What the hub did not take of these."""
+        if len(part) == 1 and part[0].files_bytes >= LARGE_FILES_BYTES:
+            try:
+                await self._remote.put_revision(await asyncio.to_thread(self._with_files, part[0].document))
+            except (Forbidden, UnsupportedType, NotImplementedHere):
+                # Whether it is this document alone, or all of them, only the other way of writing tells.
+                pass
+            else:
+                return {}
+        bodies = await asyncio.to_thread(self._encode, part)
+        return {refusal.id: refusal for refusal in await self._remote.bulk_docs(bodies)}
+
+    async def _set_aside(self, failed: Sequence[Outgoing], *, proven: bool) -> None:
+        """`proven` where the hub took others meanwhile; else all wait, and nothing is blamed."""
+        ids = [one.id for one in failed]
+        if self._aside is None or not (proven or await self._takes_others(ids)):
+            self._pace.broke()
+            raise HubFailed(f"the hub fails at {ids[0]}, and nothing shows that it takes others")
+        for doc_id in await asyncio.to_thread(self._aside.failed, ids):
+            await self._park(doc_id, HUB_FAILED, "")
+
+    async def _takes_others(self, failed: Sequence[str]) -> bool:
+        """Whether the hub takes a record that it has already, and can write at all."""
+        assert isinstance(self._store, RecordStore)
+        lines = await asyncio.to_thread(
+            self._store.records, states=("sent", "accepted", "waiting"), limit=len(failed) + 1
+        )
+        known = next((line.id for line in lines if line.id not in failed), "")
+        document = (await asyncio.to_thread(self._store.winners, [known])).get(known)
+        if document is None:
+            return False
+        try:
+            taken, _ = await self._post([_outgoing(document)])
+            await self._checkpoint.write(self._since or 0)
+        except HubFailed:
+            return False
+        return bool(taken)
 
     def _encode(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
         return [encode_document(self._with_files(one.document), revisions=True) for one in outgoing]
@@ -211,7 +285,7 @@ class Push:
             await asyncio.to_thread(self._store.park, doc_id, code, **words)
 
 
-def _outgoing(document: Document) -> Outgoing:
+def _outgoing(document: Document, *, apart: bool = False) -> Outgoing:
+    files = sum(attachment.length for attachment in document.attachments.values())
     # Base64 makes four bytes of three; packing takes that back, but the hub's limit counts it.
-    files = sum(attachment.length * 4 // 3 for attachment in document.attachments.values())
-    return Outgoing(document.id, len(document.body) + files, document)
+    return Outgoing(document.id, len(document.body) + files * 4 // 3, files, document, apart)

@@ -6,8 +6,12 @@ FINAL = frozenset({
     "document_too_large", "attachment_too_large", "too_large",
 })  # fmt: skip
 
+# Not CouchDB's: it failed at this document every time (500), and took others.
+HUB_FAILED = "hub_failed"
+
 _TOO_LARGE = ("这条记录超过服务器允许的大小，未能上传。", "This record is larger than the server allows.")
 _FORBIDDEN = ("服务器拒绝接收这条记录。", "The server refuses this record.")
+_FAILED = ("服务器多次处理这条记录都出错，未能上传。", "The server failed at this record every time.")
 _UNREADABLE = ("服务器无法识别这条记录。", "The server cannot read this record.")
 
 
@@ -22,6 +26,8 @@ def words_for(error: str, reason: str) -> dict[str, str]:
         zh, en = _TOO_LARGE
     elif error in {"forbidden", "unauthorized"}:
         zh, en = _FORBIDDEN
+    elif error == HUB_FAILED:
+        zh, en = _FAILED
     return {
         "reason_zh": zh,
         "reason_en": f"{en} ({reason})" if reason else en,

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
+from urllib.parse import quote
 
 import aiocouch
 import aiohttp
 import msgspec
 from aiocouch.exception import RemoteResponseError
 from msgspec import Raw, Struct
+from yarl import URL
 
 from sync.errors import (
     BadRequest,
@@ -33,6 +35,7 @@ from sync.errors import (
     Unreachable,
     UnsupportedType,
 )
+from sync.replication.related import write_related
 from sync.store.models import Document
 from sync.store.wire import decode_document, decode_fields
 
@@ -56,6 +59,8 @@ _REFUSALS: Mapping[int, type[SyncError]] = {
 }  # fmt: skip
 OK = 200
 CREATED = 201
+FAILED = 500
+JSON = "application/json"
 
 T = TypeVar("T")
 
@@ -87,6 +92,10 @@ class Refusal(Struct, frozen=True):
     error: str
     rev: str = ""
     reason: str = ""
+
+
+class HubFailed(Unreachable):
+    """The hub itself failed at this request (500): it may be one document that it fails at."""
 
 
 class _RemoteInfo(Struct, frozen=True):
@@ -186,6 +195,16 @@ class RemoteDatabase:
         results = _decode(answer, list[dict[str, Any]])
         return [msgspec.convert(result, Refusal) for result in results if "error" in result]
 
+    async def put_revision(self, document: Document) -> None:
+        """Writes one revision as it is, its files as the bytes they are; base64 is a third longer."""
+        content_type, body = write_related(document)
+        params = {"new_edits": "false"}
+        path = f"/{quote(document.id, safe=':')}"
+        limits = aiohttp.ClientTimeout(total=SEND_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
+        await self._request(
+            "PUT", path, params=params, body=body, content_type=content_type, expect=CREATED, limits=limits
+        )
+
     async def changes(self, since: str | int, *, limit: int, wait: bool = False) -> ChangesPage:
         """What changed after `since`, with every leaf; with `wait`, not before something did."""
         params: dict[str, str | int] = {"style": "all_docs", "since": since, "limit": limit}
@@ -219,7 +238,7 @@ class RemoteDatabase:
             timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
             self._couch = aiocouch.CouchDB(self._server_url, middlewares=(self._authorize,), timeout=timeout)
             # Asked for anything, CouchDB answers some calls as multipart.
-            self._couch._server._http_session.headers["Accept"] = "application/json"  # noqa: SLF001
+            self._couch._server._http_session.headers["Accept"] = JSON  # noqa: SLF001
         return self._couch
 
     async def _authorize(
@@ -235,20 +254,22 @@ class RemoteDatabase:
         *,
         params: Mapping[str, str | int] | None = None,
         body: bytes | None = None,
+        content_type: str = JSON,
         expect: int = OK,
         limits: aiohttp.ClientTimeout | None = None,
     ) -> bytes:
         session: aiohttp.ClientSession = self._open()._server._http_session  # noqa: SLF001 (see above)
         options: dict[str, Any] = {"params": params}
         if body is not None:
-            options |= {"data": body, "headers": {"Content-Type": "application/json"}}
-            if len(body) >= WORTH_PACKING_BYTES:
+            options |= {"data": body, "headers": {"Content-Type": content_type}}
+            if content_type == JSON and len(body) >= WORTH_PACKING_BYTES:
                 options["data"] = await asyncio.to_thread(gzip.compress, body, 3)
                 options["headers"]["Content-Encoding"] = "gzip"
         if limits is not None:
             options["timeout"] = limits
         try:
-            async with session.request(method, f"{self._server_url}/{self.name}{path}", **options) as response:
+            url = URL(f"{self._server_url}/{self.name}{path}", encoded=True)
+            async with session.request(method, url, **options) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _raise(error)
@@ -273,6 +294,8 @@ def _refuse(status: int, answer: bytes) -> NoReturn:
     with suppress(msgspec.MsgspecError):
         said = msgspec.json.decode(answer, type=_Error)
     refusal = _REFUSALS.get(status)
+    if status == FAILED:
+        raise HubFailed(f"the hub failed: {said.reason or said.error if said else 'no reason given'}")
     if status == TooLarge.status:
         words = said or _Error(TooLarge.default_error, "the request entity is too large")
         raise TooLarge(words.reason or words.error, error=words.error)

@@ -56,8 +56,15 @@ class Replicated(Struct, frozen=True):
 def _ignore(_: object) -> None: ...
 
 
+def _always() -> bool:
+    return True
+
+
 class Replicator:
-    """One store and one database. Callbacks are called on the event loop, after what they tell is durable."""
+    """One store and one database. Callbacks are called on the event loop, after what they tell is durable.
+
+    `may_send` is asked, in a thread, before each batch; where it says no, the push ends there for this time.
+    """
 
     def __init__(
         self,
@@ -68,6 +75,7 @@ class Replicator:
         pull: bool,
         batch_bytes: int = BATCH_BYTES,
         longest_wait_s: float = LONGEST_WAIT_S,
+        may_send: Callable[[], bool] = _always,
         on_sent: Callable[[Sequence[str]], None] = _ignore,
         on_pulled: Callable[[Sequence[str]], None] = _ignore,
         on_progress: Callable[[Progress], None] = _ignore,
@@ -79,12 +87,14 @@ class Replicator:
         self._total: dict[Direction, int] = {"push": 0, "pull": 0}
         self._networked = asyncio.Event()
         self._changed = asyncio.Event()
-        self._push = (
-            Push(store, remote, batch_bytes=batch_bytes, on_sent=on_sent, on_done=self._pushed) if push else None
-        )
-        self._pull = (
-            Pull(store, remote, batch_bytes=batch_bytes, on_pulled=on_pulled, on_done=self._pulled) if pull else None
-        )
+        self._push: Push | None = None
+        self._pull: Pull | None = None
+        if push:
+            self._push = Push(
+                store, remote, batch_bytes=batch_bytes, may_send=may_send, on_sent=on_sent, on_done=self._pushed
+            )
+        if pull:
+            self._pull = Pull(store, remote, batch_bytes=batch_bytes, on_pulled=on_pulled, on_done=self._pulled)
 
     async def run_once(self) -> Replicated:
         """Everything there is, both ways; pushes first.
@@ -145,12 +155,14 @@ class Replicator:
         await self._push.run()
 
     async def _push_live(self) -> None:
+        assert self._push is not None
         while True:
             self._changed.clear()
             await self._run_push()
             self._report("push")
+            again_s = await self._push.next_try_in_s()
             try:
-                async with asyncio.timeout(RECHECK_S):
+                async with asyncio.timeout(RECHECK_S if again_s is None else min(again_s, RECHECK_S)):
                     await self._changed.wait()
             except TimeoutError:
                 self._recheck()
