@@ -63,16 +63,19 @@ def page(
     return Response(text, status_code=status, media_type=MediaType.HTML, headers=answer_headers)
 
 
-def done(*, close: bool = True, toast: str = "", changed: str = "") -> Response[None]:
+def done(
+    *, close: bool = True, toast: str = "", changed: str = "", undo: tuple[str, str] | None = None
+) -> Response[None]:
     """The answer to a form that was taken: closes its dialog, says so, and lets the parts that show it load anew.
 
+    `undo`: the word of a button beside the sentence, and the address that it posts to.
     A header carries ASCII alone: the sentence goes in it as JSON escapes.
     """
     events: dict[str, Any] = {}
     if close:
         events["close-dialog"] = True
     if toast:
-        events["toast"] = {"text": toast}
+        events["toast"] = {"text": toast, "undo": dict(zip(("word", "address"), undo, strict=True)) if undo else None}
     if changed:
         events[changed] = True
     return Response(None, status_code=204, headers={"HX-Trigger": json.dumps(events)})
@@ -164,6 +167,16 @@ def number(value: float | None, digits: int = 0) -> str:
     return "—" if value is None else f"{value:,.{digits}f}"
 
 
+def lasting(seconds: float | None) -> str:
+    """Seconds as a person says them: 1.4 s, 31 min, 20 h, 3 d."""
+    if seconds is None:
+        return "—"
+    for unit_s, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
 def percent(part: float, whole: float) -> float:
     return min(100.0, 100.0 * part / whole) if whole else 0.0
 
@@ -173,5 +186,5 @@ def initial(name: str) -> str:
     return (name.rpartition("-")[2] or name or "?")[0]
 
 
-_templates.globals.update(icon=icon, asset=asset, percent=percent, initial=initial, today=today)
+_templates.globals.update(icon=icon, asset=asset, percent=percent, lasting=lasting, initial=initial, today=today)
 _templates.filters.update(beijing=beijing, number=number)

@@ -61,6 +61,15 @@ CONFLICTS = {
     "cylinder.loaded_while_at_customer": ("还在客户处就装车", "Loaded while at a customer's"),
 }
 
+# How the list of phones may be sorted.
+PHONE_ORDERS = {
+    "seen": ("最近联络在前", "Last heard of first"),
+    "silent": ("久未联络在前", "Longest silent first"),
+    "waiting": ("待收多的在前", "Most waiting first"),
+    "lag": ("滞后久的在前", "Longest lag first"),
+    "person": ("按姓名", "By name"),
+}
+
 # The company's lists, by name.
 LISTS = {
     "hazard_type": ("隐患类型", "Hazard types"),
@@ -112,6 +121,7 @@ ACTIONS = {
     "password.changed": ("修改密码", "changed the password"),
     "device.registered": ("登记设备", "registered a device"),
     "device.revoked": ("停用设备", "revoked a device"),
+    "device.reinstated": ("恢复设备", "reinstated a device"),
     "organisation.created": ("新建机构", "made an organisation"),
     "network.imported": ("导入管网", "imported a network"),
     "area.drawn": ("划定片区", "drew an area"),
@@ -140,7 +150,9 @@ ACTIONS = {
     "record.quarantined": ("记录转待核实", "a record was held"),
     "record.replayed": ("重放收下", "replayed a record"),
     "record.dismissed": ("记录不采用", "dismissed a record"),
+    "record.reopened": ("撤销不采用", "took a dismissal back"),
     "conflict.settled": ("问题单定案", "settled a conflict"),
+    "conflict.reopened": ("撤销定案", "took a settlement back"),
     "list.changed": ("修改选项表", "changed a list"),
     "settings.changed": ("修改限值", "changed the limits"),
     "client.created": ("新建接入方", "made a client"),

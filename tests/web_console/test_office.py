@@ -43,10 +43,33 @@ class TestDevices:
         assert "演示-周巡检" in rows
         assert '9<span class="unit">条' in rows
 
-    async def test_revoked_one_is_marked(self, admin: Visitor, scene: Scene):
+    async def test_revoked_one_is_marked_and_the_slip_is_undone(self, admin: Visitor, scene: Scene):
         device = f"/devices/{scene.spare.id}"
-        assert (await admin.post(f"{device}/revoke")).status_code == 204
+        revoked = await admin.post(f"{device}/revoke")
+        undo = json.loads(revoked.headers["hx-trigger"])["toast"]["undo"]
         assert "停用。" in (await admin.get(device, part=True)).text
+        assert scene.spare.id not in (await admin.get("/devices/found", part=True)).text
+        assert scene.spare.id in (await admin.get("/devices/found", part=True, use="revoked")).text
+        assert (await admin.post(undo["address"])).status_code == 204
+        assert scene.spare.id in (await admin.get("/devices/found", part=True)).text
+
+    async def test_silent_ones_that_hold_records_are_filtered_and_exported(self, admin: Visitor):
+        wanted = {"silent_h": "0.5", "waiting": "true", "order": "lag"}
+        rows = (await admin.get("/devices/found", part=True, **wanted)).text
+        assert "演示-周巡检" in rows
+        assert "演示-李巡检" not in rows
+        lines = (await admin.get("/devices/export.csv", **wanted)).content.decode("utf-8-sig").splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith("工号,姓名,所属机构")
+        assert "演示-周巡检" in lines[1]
+
+    async def test_a_filter_that_means_nothing_is_told(self, admin: Visitor):
+        answer = await admin.get("/devices/found", part=True, silent_h="lang")
+        assert (answer.status_code, "筛选条件有误" in answer.text) == (422, True)
+
+    async def test_way_of_the_latest_record_is_on_the_phones_page(self, admin: Visitor, scene: Scene):
+        opened = (await admin.get(f"/devices/{scene.li.device.id}", part=True)).text
+        assert "在途" in opened
 
 
 class TestAudit:

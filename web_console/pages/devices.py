@@ -1,72 +1,156 @@
 """Devices and their sync: last heard of, what they still hold, and shutting out one that is lost."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Response, get, post
+from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.errors import UnusableError
+from backend.intake import phones, quarantined
 from backend.intake.gaps import missing_numbers
-from backend.scope import requires
-from web_console.pages.overview import OFFLINE_AFTER
-from web_console.rendering import Visit, done, language_of, render, translate_into
-from web_console.visiting import visitor
+from backend.intake.phones import OFFLINE_AFTER, PhoneFilter, PhoneOut
+from backend.pages import EXPORT_MOST, csv_response
+from backend.scope import Caller, requires
+from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from web_console.visiting import visitor, with_right
+from web_console.words import PHONE_ORDERS
 
-_MOST = 500
+PAGE = 50
 # A clock that is farther off is told: its records' times are corrected, but the worker sees wrong ones.
 CLOCK_OFF_S = 60.0
 LOW_BATTERY = 20.0
+# Photos and a shift's records no longer fit for certain.
+LOW_STORAGE_BYTES = 1e9
+# What waits on a phone for longer, though it is heard of, is worth a call.
+SLOW_S = 3600.0
+_MANAGE = requires("devices.manage")
 
 
-@get("/devices", guards=[requires("devices.manage")])
-async def show(request: Visit) -> Response[str]:
-    return render(request, "devices.html")
+def _filter(request: Visit) -> PhoneFilter:
+    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
+    try:
+        return msgspec.convert(given, PhoneFilter, strict=False)
+    except msgspec.ValidationError as error:
+        raise UnusableError("filter.unknown", "筛选条件有误。", "The filter is not understood.") from error
 
 
-@get("/devices/found", guards=[requires("devices.manage")])
-async def found(request: Visit, session: AsyncSession, search: str = "") -> Response[str]:
-    devices = await accounts.list_devices(session, visitor(request).narrowed("devices.manage"), limit=_MOST)
-    now = datetime.now(UTC)
-    words = search.strip()
-    shown = [d for d in devices if not words or words in f"{d.staff_name} {d.staff_number} {d.name} {d.id}"]
-    active = [d for d in devices if d.revoked_at is None]
-    versions = [d.app_version for d in active if d.app_version]
-    counts: dict[str, Any] = {
-        "active": len(active),
-        "offline": sum(1 for d in active if d.last_seen_at is None or now - d.last_seen_at > OFFLINE_AFTER),
-        "waiting": sum(d.waiting or 0 for d in active),
-        "refused": sum(d.refused or 0 for d in active),
+def _manager(request: Visit) -> Caller:
+    return visitor(request).narrowed("devices.manage")
+
+
+def _limits() -> dict[str, Any]:
+    return {
+        "offline_after": OFFLINE_AFTER,
+        "clock_off_s": CLOCK_OFF_S,
+        "low_battery": LOW_BATTERY,
+        "low_storage": LOW_STORAGE_BYTES,
+        "slow_s": SLOW_S,
     }
-    return render(
-        request,
-        "parts/devices.html",
-        devices=shown,
-        counts=counts,
-        newest=max(versions, default="", key=_version),
-        offline_after=OFFLINE_AFTER,
-        clock_off_s=CLOCK_OFF_S,
-        low_battery=LOW_BATTERY,
-    )
 
 
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
+@get("/devices", guards=[_MANAGE])
+async def show(request: Visit, session: AsyncSession) -> Response[str]:
+    organisations = await accounts.list_organisations(session, _manager(request))
+    units = [each for each in organisations if each.kind == "unit"]
+    return render(request, "devices.html", filter=_filter(request), unit_choices=units, orders=PHONE_ORDERS)
 
 
-@get("/devices/{device_id:str}", guards=[requires("devices.manage")])
+@get("/devices/found", guards=[_MANAGE])
+async def found(
+    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
+) -> Response[str]:
+    caller = _manager(request)
+    fleet = await phones.count_phones(session, caller)
+    offset = PAGE * (page - 1)
+    devices = await phones.list_phones(session, caller, _filter(request), fleet, limit=PAGE, offset=offset)
+    shown: dict[str, Any] = {"fleet": fleet, "devices": devices, "page": page, "size": PAGE}
+    return render(request, "parts/devices.html", **shown, **_limits())
+
+
+class Row(msgspec.Struct, frozen=True):
+    staff_number: str
+    staff_name: str
+    organisation_name: str
+    name: str
+    platform: str
+    app_version: str
+    last_seen_at: datetime | None
+    waiting: int | None
+    oldest_waiting_at: datetime | None
+    way_s: float | None
+    refused: int | None
+    missing: int | None
+    battery_percent: float | None
+    storage_free_gb: float | None
+    clock_offset_s: float | None
+    revoked_at: datetime | None
+
+
+@get("/devices/export.csv", guards=[_MANAGE])
+async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+    t, caller = translate_into(language_of(request)), _manager(request)
+    heads = {
+        "staff_number": t("工号"),
+        "staff_name": t("姓名"),
+        "organisation_name": t("所属机构"),
+        "name": t("设备"),
+        "platform": t("系统"),
+        "app_version": t("版本"),
+        "last_seen_at": t("最后联络"),
+        "waiting": t("待收"),
+        "oldest_waiting_at": t("最早待收"),
+        "way_s": t("最近一条在途（秒）"),
+        "refused": t("退回"),
+        "missing": t("缺号"),
+        "battery_percent": t("电量") + " %",
+        "storage_free_gb": t("剩余空间") + " GB",
+        "clock_offset_s": t("时钟偏差") + " s",
+        "revoked_at": t("停用时间"),
+    }
+    fleet = await phones.count_phones(session, caller)
+    listed = await phones.list_phones(session, caller, _filter(request), fleet, limit=EXPORT_MOST)
+    return csv_response(f"devices-{today():%Y%m%d}", heads, map(_row, listed.items))
+
+
+def _row(one: PhoneOut) -> Row:
+    reckoned: dict[str, Any] = {
+        "way_s": None if one.way_s is None else round(one.way_s, 1),
+        "storage_free_gb": None if one.storage_free_bytes is None else round(one.storage_free_bytes / 1e9, 1),
+        "clock_offset_s": None if one.clock_offset_s is None else round(-one.clock_offset_s),
+    }
+    fields: dict[str, Any] = {name: getattr(one, name, None) for name in Row.__struct_fields__}
+    return Row(**(fields | reckoned))
+
+
+@get("/devices/{device_id:str}", guards=[_MANAGE])
 async def open_one(request: Visit, session: AsyncSession, device_id: str) -> Response[str]:
     """With the record numbers that never came: a gap shows even where phone and hub agree."""
-    caller = visitor(request).narrowed("devices.manage")
-    device = await accounts.find_device(session, caller, device_id)
-    return render(request, "parts/device.html", device=device, gaps=await missing_numbers(session, device.id))
+    device = await phones.find_phone(session, _manager(request), device_id)
+    held = 0
+    if reviewing := with_right(request, "records.review"):
+        page = await quarantined.list_quarantined(session, reviewing, staff_id=device.staff_id, limit=1)
+        held = page.total
+    gaps = await missing_numbers(session, device.id)
+    return render(request, "parts/device.html", device=device, gaps=gaps, held=held, **_limits())
 
 
-@post("/devices/{device_id:str}/revoke", guards=[requires("devices.manage")], status_code=204)
+@post("/devices/{device_id:str}/revoke", guards=[_MANAGE], status_code=204)
 async def revoke(request: Visit, session: AsyncSession, device_id: str) -> Response[None]:
-    await accounts.revoke_device(session, visitor(request).narrowed("devices.manage"), device_id)
+    await accounts.revoke_device(session, _manager(request), device_id)
     t = translate_into(language_of(request))
-    return done(toast=t("设备已停用，它不能再登录和同步"), changed="devices-changed")
+    undo = f"/devices/{device_id}/reinstate"
+    return done(toast=t("设备已停用，它不能再登录和同步"), changed="devices-changed", undo=(t("撤销"), undo))
 
 
-handlers = [show, found, open_one, revoke]
+@post("/devices/{device_id:str}/reinstate", guards=[_MANAGE], status_code=204)
+async def reinstate(request: Visit, session: AsyncSession, device_id: str) -> Response[None]:
+    await accounts.reinstate_device(session, _manager(request), device_id)
+    t = translate_into(language_of(request))
+    return done(toast=t("设备已恢复，本人重新登录后继续同步"), changed="devices-changed")
+
+
+handlers = [show, found, export, open_one, revoke, reinstate]

@@ -6,9 +6,9 @@ from typing import Any
 from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts import service as accounts
 from backend.deliveries import service as deliveries
-from backend.intake import conflicts, facts, quarantined
+from backend.intake import conflicts, facts, phones, quarantined
+from backend.intake.phones import OFFLINE_AFTER
 from backend.network import service as network
 from backend.patrol import service as patrol
 from backend.positions import service as positions
@@ -18,9 +18,6 @@ from web_console.basemap import base_of
 from web_console.rendering import BEIJING, Visit, language_of, render, today
 from web_console.visiting import visitor, with_right
 from web_console.words import RECORDS, record_words
-
-# A phone that has not been heard of for so long counts as offline.
-OFFLINE_AFTER = timedelta(minutes=30)
 
 # The feed tells what somebody did; photos and tracks only come along with it.
 TOLD = tuple(tag for tag in RECORDS if tag not in {"photo", "patrol.tracked", "patrol.paused"})
@@ -45,13 +42,9 @@ async def show(request: Visit, session: AsyncSession, settings: Settings) -> Res
 async def state(request: Visit, session: AsyncSession) -> Response[str]:
     """What stands in the top bar and as counts on the rail."""
     received = await facts.count_received(session, visitor(request), midnight())
-    context: dict[str, Any] = {"received": received, "devices": None, "counts": {}}
+    context: dict[str, Any] = {"received": received, "fleet": None, "counts": {}}
     if managing := with_right(request, "devices.manage"):
-        devices = [d for d in await accounts.list_devices(session, managing, limit=500) if d.revoked_at is None]
-        silent = datetime.now(UTC) - OFFLINE_AFTER
-        context["devices"] = devices
-        context["waiting"] = sum(d.waiting or 0 for d in devices)
-        context["offline"] = sum(1 for d in devices if d.last_seen_at is None or d.last_seen_at < silent)
+        context["fleet"] = await phones.count_phones(session, managing)
     if reviewing := with_right(request, "records.review"):
         held = await quarantined.list_quarantined(session, reviewing, limit=1)
         contradictions = await conflicts.list_conflicts(session, reviewing, limit=1)

@@ -189,7 +189,7 @@ class Asked:
                 shape="icon:cloud_off",
                 title=self.t("{name} 无联络", name=device.staff_name),
                 detail=f"{self.ago(device.last_seen_at)} · {self.t('待收 {n} 条', n=device.waiting)}",
-                href="/devices",
+                href="/devices?waiting=true&order=silent",
                 action=self.t("查看"),
             )
             for device in devices

@@ -68,10 +68,17 @@
   });
   document.body.addEventListener("toast", (event) => {
     const toast = one("#toast");
-    toast.textContent = event.detail.text;
+    const { text, undo } = event.detail;
+    toast.replaceChildren(text);
+    if (undo) {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn small", textContent: undo.word });
+      button.addEventListener("click", () => { toast.classList.remove("shown"); htmx.ajax("POST", undo.address, { source: document.body, swap: "none" }); });
+      toast.append(button);
+    }
     toast.classList.add("shown");
     clearTimeout(toast.timer);
-    toast.timer = setTimeout(() => toast.classList.remove("shown"), 4000);
+    // A slip is noticed a moment later: what can be undone stays longer.
+    toast.timer = setTimeout(() => toast.classList.remove("shown"), undo ? 12000 : 4000);
   });
   // After events were lost, what is on the page may be stale.
   document.body.addEventListener("sse:reload", () => location.reload());
