@@ -13,17 +13,19 @@ from typing import Any, TypeVar
 
 from device_bridge.models import Fix
 from mobile_app.clock import Clock, monotonic
-from mobile_app.errors import NotReady, SignInError
+from mobile_app.errors import NotReady, SignInError, StoreProblem, store_problem
 from mobile_app.photo_drafts import PhotoDraft, drop_photo_draft, keep_photos
 from mobile_app.recording import Loss, checked, position_of, total_counts
 from mobile_app.reference import Reference
 from mobile_app.session import Profile, Session
+from mobile_app.store_keys import FileKey, KeySource, store_key
 from mobile_app.stores import Stores
 from mobile_app.tasks import Task, Tasks
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
 from sync.documents.hazards import HazardReported, ThirdPartyWorksReported
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.errors import StoreError
 from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
 
@@ -40,8 +42,9 @@ T = TypeVar("T")
 class Phone:
     """Open with `await Phone.open(...)`; `close` when done."""
 
-    def __init__(self, data_dir: Path, session: Session, clock: Clock) -> None:
+    def __init__(self, data_dir: Path, session: Session, clock: Clock, keys: KeySource) -> None:
         self.data_dir = data_dir
+        self.keys = keys
         self.session = session
         self.clock = clock
         self._stores: Stores | None = None
@@ -51,8 +54,16 @@ class Phone:
         self._listeners: dict[object, Callable[[], None]] = {}
 
     @classmethod
-    async def open(cls, data_dir: Path, server_url: str, *, name: str = "", app_version: str = APP_VERSION) -> "Phone":
-        """The phone whose data lie in `data_dir`; nobody is signed in yet."""
+    async def open(
+        cls,
+        data_dir: Path,
+        server_url: str,
+        *,
+        name: str = "",
+        app_version: str = APP_VERSION,
+        keys: KeySource | None = None,
+    ) -> "Phone":
+        """The phone whose data lie in `data_dir`, sealed with the key of `keys`; nobody is signed in yet."""
         clock = await asyncio.to_thread(Clock, data_dir / "clock.json")
         session = Session(
             data_dir,
@@ -62,7 +73,7 @@ class Phone:
             app_version=app_version,
         )
         session.on_server_time = clock.take_server
-        return cls(data_dir, session, clock)
+        return cls(data_dir, session, clock, keys or FileKey.beside(data_dir))
 
     async def close(self) -> None:
         await self.session.close()
@@ -88,14 +99,25 @@ class Phone:
         return self.profile.device_id
 
     async def sign_in(self, staff_number: str, password: str) -> Profile:
-        """Needs the network the first time only. Raises SignInError, ServerError."""
+        """Needs the network the first time only. Raises SignInError, ServerError, StoreProblem."""
+        folder = self.data_dir / "stores"
+        try:
+            key = await store_key(self.keys, folder)
+        except StoreError as error:
+            raise store_problem(error) from error
         profile = await self.session.sign_in(staff_number, password)
         if self._stores is not None:
             await asyncio.to_thread(self._stores.close)
-        self._stores = Stores(self.data_dir / "stores" / profile.staff.staff_id, profile.staff.staff_id)
+        self._stores = Stores(folder / profile.staff.staff_id, profile.staff.staff_id, seal=key)
         self._reference = Reference(self._stores)
         self._tasks = Tasks(self._stores)
-        await self._in_thread(self.record_store)
+        try:
+            await self._in_thread(self.record_store)
+        except StoreProblem:
+            # Nobody works on files that do not open; they stay as they are.
+            await asyncio.to_thread(self._stores.close)
+            self.session.profile = self._stores = self._reference = self._tasks = None
+            raise
         return profile
 
     async def sign_out(self) -> None:
@@ -308,7 +330,10 @@ class Phone:
     # Inside
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.to_thread(work)
+        try:
+            return await asyncio.to_thread(work)
+        except StoreError as error:
+            raise store_problem(error) from error
 
     def _tell(self) -> None:
         for listener in tuple(self._listeners.values()):

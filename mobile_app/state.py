@@ -22,6 +22,7 @@ from mobile_app.errors import NotReady, SignInError, WorkError
 from mobile_app.phone import Loss, Phone
 from mobile_app.preferences import Preferences, keep_preferences, read_preferences
 from mobile_app.recording import Refused, remedy
+from mobile_app.store_keys import KeySource
 from mobile_app.syncing import Syncing, SyncStatus
 from mobile_app.tasks import Task
 from mobile_app.theme import DARK, LIGHT
@@ -91,9 +92,9 @@ class AppState:
         self._reload_again = False
 
     @classmethod
-    async def open(cls, folder: Path) -> "AppState":
+    async def open(cls, folder: Path, *, keys: KeySource | None = None) -> "AppState":
         preferences = await asyncio.to_thread(read_preferences, folder)
-        phone = await Phone.open(folder, preferences.server_url)
+        phone = await Phone.open(folder, preferences.server_url, keys=keys)
         return cls(folder=folder, phone=phone, preferences=preferences)
 
     # How it speaks and looks
@@ -109,7 +110,7 @@ class AppState:
         await asyncio.to_thread(keep_preferences, self.folder, self.preferences)
         if self.preferences.server_url != before.server_url and not self.signed_in:
             await self.phone.close()
-            self.phone = await Phone.open(self.folder, self.preferences.server_url)
+            self.phone = await Phone.open(self.folder, self.preferences.server_url, keys=self.phone.keys)
 
     async def use_devices(self, chosen: Addresses) -> bool:
         """Keeps the addresses and reads these devices from now on; False when one cannot be read."""

@@ -17,8 +17,10 @@ OwnKind = Literal["user", "media"]
 
 
 class Stores:
-    def __init__(self, folder: Path, staff_id: str) -> None:
+    def __init__(self, folder: Path, staff_id: str, *, seal: bytes | None = None) -> None:
+        """`seal` is the phone's key, with which all files are sealed."""
         self.folder = folder
+        self._seal = seal
         self.staff_id = staff_id
         self._lock = threading.RLock()
         self._records: dict[str, RecordStore] = {}
@@ -61,7 +63,7 @@ class Stores:
         name = unit_database(unit_id)
         with self._lock:
             if name not in self._units:
-                self._units[name] = Store.open(self._path(name))
+                self._units[name] = Store.open(self._path(name), seal=self._seal)
             return self._units[name]
 
     def units(self) -> list[Store]:
@@ -91,7 +93,7 @@ class Stores:
 
     def _open_records(self, name: str) -> RecordStore:
         if name not in self._records:
-            self._records[name] = RecordStore.open(self._path(name))
+            self._records[name] = RecordStore.open(self._path(name), seal=self._seal)
         return self._records[name]
 
     def _own_files(self, kind: OwnKind) -> list[DatabaseName]:

@@ -11,7 +11,8 @@ SM4 is GB/T 32907-2016; GCM is NIST SP 800-38D with random 96-bit nonces (at mos
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -90,6 +91,13 @@ def unlock(connection: sqlite3.Connection, key: bytes | None) -> Seal | None:
         return Seal(Seal(key).open(bytes.fromhex(wrapped), _key_place(connection)))
     except StoreError as error:
         raise StoreError("The document file is sealed with another key.", error="wrong_key") from error
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file needs a key; what is no document file needs none."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as file:
+        return _meta(file, _WRAPPED) is not None
+    return False
 
 
 def begin_sealing(connection: sqlite3.Connection, key: bytes) -> Seal:

@@ -17,6 +17,7 @@ from mobile_app.hazards.work import report_hazard, report_works
 from mobile_app.phone import Phone
 from mobile_app.photos import take_photo
 from mobile_app.shift.work import Probes, shift_check
+from mobile_app.store_keys import FILE_NAME, parse_key
 from mobile_app.theme import LIGHT
 from sync.databases import user_database
 from sync.documents import FieldRecord, decode_record
@@ -30,7 +31,8 @@ from tests.mobile_app.browser.conftest import OpenApp, Screen
 def records_on(folder: Path, tag: str) -> list[FieldRecord]:
     """What lies in the phone's file, whatever the screen says."""
     name = user_database(phones.STAFF_ID, phones.NOW)
-    store = RecordStore.open(folder / "stores" / phones.STAFF_ID / f"{name}.sqlite")
+    key = parse_key((folder / FILE_NAME).read_text())
+    store = RecordStore.open(folder / "stores" / phones.STAFF_ID / f"{name}.sqlite", seal=key)
     try:
         return [decode_record(d.id, d.body) for d in store.list(start=f"{tag}:", end=f"{tag}:\uffff")]
     finally:
