@@ -10,6 +10,7 @@ from device_bridge.models import GasReading
 from mobile_app.components.forms import number_in, read_values
 from mobile_app.desk import Desk
 from mobile_app.hazards.state import FindingForm
+from mobile_app.preferences import Preferences, keep_preferences
 from mobile_app.state import AppState
 from sync.documents.forms import form_of
 from sync.documents.hazards import LeakSuspected, ThirdPartyWorksReported
@@ -27,6 +28,9 @@ async def desk_on(folder: Path) -> Desk:
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """Li has signed in without a network."""
     await town.lay_out(tmp_path)
+    keep_preferences(
+        tmp_path, Preferences(server_url=phones.NOWHERE)
+    )  # not a server that happens to run on this machine
     opened = await desk_on(tmp_path)
     yield opened
     await opened.sign_out()
