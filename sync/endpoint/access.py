@@ -1,7 +1,7 @@
 """Who asks, and what they may do: CouchDB's own rules, with roles from short-lived ES256 tokens.
 
-The administrator comes with Basic authentication or the session cookie; a phone with a bearer token whose
-claim `_couchdb.roles` lists its roles (https://docs.couchdb.org/en/stable/api/server/authn.html#jwt-authentication).
+The administrator, and who has an account in `_users`, comes with Basic authentication or the session cookie; a phone
+with a bearer token whose claim `_couchdb.roles` lists its roles (https://docs.couchdb.org/en/stable/api/server/authn.html#jwt-authentication).
 A database's `_security` lists who are its members. Members of a `unit_` database only read.
 """
 
@@ -17,13 +17,16 @@ from http.cookies import CookieError, SimpleCookie
 import jwt
 from msgspec import Struct
 
+from sync.endpoint.users import Account
 from sync.errors import Forbidden, Unauthorized
 
 ADMIN_ROLE = "_admin"
 # CouchDB's own session time-out; its replicator renews the cookie before.
 SESSION_SECONDS = 600
-# Verified tokens are remembered, since one signature check costs as much as serving a small document.
+# Verified tokens are remembered, since one signature check costs as much as serving a small document; and passwords
+# that were right, since checking one is slow by intent.
 REMEMBERED_TOKENS = 2000
+REMEMBERED_PASSWORDS = 100
 UNIT_PREFIX = "unit_"
 # The local document in which the backend's intake keeps its place.
 INTAKE = "intake"
@@ -90,13 +93,21 @@ def writes(method: str, parts: list[str]) -> bool:
 class Gate:
     """Tells who a request comes from; `Unauthorized` for credentials that do not hold."""
 
-    def __init__(self, admin: tuple[str, str], keys: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        admin: tuple[str, str],
+        keys: Callable[[], Mapping[str, str]],
+        find_account: Callable[[str], Account | None] = lambda _name: None,
+    ) -> None:
         self._admin = admin
         self._keys = keys
+        self._find_account = find_account
         self._secret = secrets.token_bytes(32)
         self._tokens: OrderedDict[tuple[str, str], Principal] = OrderedDict()
+        self._right: OrderedDict[bytes, None] = OrderedDict()
 
     def principal(self, headers: Mapping[str, str]) -> Principal:
+        """May read the accounts and check a password: call it in a thread."""
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._from_token(credentials.strip())
@@ -105,19 +116,42 @@ class Gate:
         return self._from_cookie(headers.get("cookie", ""))
 
     def sign_in(self, name: str, password: str) -> Principal:
-        good = hmac.compare_digest(name.encode(), self._admin[0].encode())
-        good &= hmac.compare_digest(password.encode(), self._admin[1].encode())
-        if not good:
+        good = hmac.compare_digest(name.encode(errors="replace"), self._admin[0].encode())
+        good &= hmac.compare_digest(password.encode(errors="replace"), self._admin[1].encode())
+        if good:
+            return Principal(name, (ADMIN_ROLE,))
+        # The administrator's name is his alone.
+        account = self._find_account(name) if name != self._admin[0] else None
+        if account is None or not self._is_right(account, password):
             raise Unauthorized("Name or password is incorrect.")
-        return Principal(name, (ADMIN_ROLE,))
+        return Principal(name, account.roles)
+
+    def _is_right(self, account: Account, password: str) -> bool:
+        mark = f"{account.name}:{account.derived_key}:{password}".encode(errors="replace")
+        key = hmac.digest(self._secret, mark, "sha256")
+        if key not in self._right:
+            if not account.has_password(password):
+                return False
+            self._right[key] = None
+            while len(self._right) > REMEMBERED_PASSWORDS:
+                self._right.popitem(last=False)
+        return True
 
     def cookie(self, principal: Principal) -> str:
-        """The value of a session cookie for the administrator."""
+        """The value of a session cookie for who has signed in with a password."""
         text = f"{principal.name}:{int(time.time()) + SESSION_SECONDS:X}"
-        return base64.urlsafe_b64encode(f"{text}:{self._seal(text)}".encode()).decode().rstrip("=")
+        key, _ = self._standing(principal.name or "") or ("", ())
+        return base64.urlsafe_b64encode(f"{text}:{self._seal(text, key)}".encode()).decode().rstrip("=")
 
-    def _seal(self, text: str) -> str:
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+    def _standing(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """What a name's cookie stands on, so that it ends with the password; and its roles. None for nobody."""
+        if name == self._admin[0]:
+            return "", (ADMIN_ROLE,)
+        account = self._find_account(name)
+        return (account.derived_key, account.roles) if account else None
+
+    def _seal(self, text: str, key: str) -> str:
+        return hmac.new(self._secret, f"{text}:{key}".encode(), hashlib.sha256).hexdigest()
 
     def _from_basic(self, credentials: str) -> Principal:
         try:
@@ -134,12 +168,13 @@ class Gate:
             padded = morsel.value + "=" * (-len(morsel.value) % 4)
             text, _, seal = base64.urlsafe_b64decode(padded).decode().rpartition(":")
             name, _, until = text.rpartition(":")
-            good = hmac.compare_digest(seal.encode(), self._seal(text).encode())
+            standing = self._standing(name)
+            good = standing and hmac.compare_digest(seal.encode(), self._seal(text, standing[0]).encode())
         except (CookieError, ValueError):
             return ANONYMOUS  # so that a broken cookie does not stand in the way of signing in anew
-        if not good or name != self._admin[0] or int(until, 16) <= time.time():
+        if standing is None or not good or int(until, 16) <= time.time():
             return ANONYMOUS
-        return Principal(name, (ADMIN_ROLE,), float(int(until, 16)), "cookie")
+        return Principal(name, standing[1], float(int(until, 16)), "cookie")
 
     def _from_token(self, token: str) -> Principal:
         try:

@@ -22,11 +22,13 @@ from sync.endpoint.messages import (
     Scope,
     Send,
     drain,
+    packed,
     read_body,
     read_head,
     refusal,
     send_response,
 )
+from sync.endpoint.users import USERS
 from sync.errors import BadRequest, Forbidden, NotFound, StoreError, SyncError, Unauthorized
 
 _log = logging.getLogger(__name__)
@@ -66,8 +68,7 @@ def hub_app(hub: Hub, prefix: str = "/sync") -> Callable[[Scope, Receive, Send],
 
 async def _answer(hub: Hub, request: Request, receive: Receive) -> Response:
     try:
-        request.principal = hub.gate.principal(request.headers)
-        await asyncio.to_thread(_admit, hub, request)  # it may open a database
+        await asyncio.to_thread(_admit, hub, request)  # it may check a password and open a database
     except SyncError:
         # The body is read before it is refused, so that the peer hears the reason.
         await drain(receive, hub.limits.request_bytes)
@@ -83,11 +84,12 @@ async def _answer(hub: Hub, request: Request, receive: Receive) -> Response:
 
 def _admit(hub: Hub, request: Request) -> None:
     """Who may not is told so before anything of the request is looked at."""
-    parts, principal = request.parts, request.principal
+    request.principal = principal = hub.gate.principal(request.headers)
+    parts = request.parts
     if not parts or parts[0] in _OPEN:
         return
     if principal is ANONYMOUS:
-        raise Unauthorized("Authentication required.")
+        raise Unauthorized("You are not authorized to access this db.")
     if parts[0].startswith("_"):
         if parts[0] not in server.FOR_EVERYONE:
             require_server_admin(principal)
@@ -116,8 +118,12 @@ def _admit_to_database(hub: Hub, request: Request, principal: Principal) -> None
 
 
 def _dispatch(hub: Hub, request: Request) -> Response:
+    return packed(request, _handle(hub, request))
+
+
+def _handle(hub: Hub, request: Request) -> Response:
     parts = request.parts
-    if not parts or parts[0].startswith("_"):
+    if not parts or (parts[0].startswith("_") and parts[0] != USERS):
         return server.handle(hub, request)
     if len(parts) == 1 or (parts[1].startswith("_") and parts[1] not in {"_design", "_local"}):
         return databases.handle(hub, request)

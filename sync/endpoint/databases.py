@@ -12,6 +12,7 @@ from sync.endpoint.access import Principal, Security
 from sync.endpoint.hub import Hub, Limits
 from sync.endpoint.messages import Request, Response, answer
 from sync.endpoint.reading import ReadOptions, document_json
+from sync.endpoint.users import USERS, sealed
 from sync.errors import BadRequest, Forbidden, NotAllowed, NotImplementedHere, SyncError, TooLarge
 from sync.store.models import Document
 from sync.store.store import Store
@@ -85,13 +86,15 @@ def check_answer(size_bytes: int, limits: Limits) -> None:
         raise TooLarge("the answer is too large: ask for less at once")
 
 
-def decode_bulk(docs: Sequence[Fields], limits: Limits, who: Principal) -> list[Document]:
+def decode_bulk(name: str, docs: Sequence[Fields], limits: Limits, who: Principal) -> list[Document]:
     decoded = [check_size(decode_document(fields), limits) for fields in docs]
     for document in decoded:
         if document.id.startswith("_local/"):
             raise NotImplementedHere("Write local documents with PUT.")
         if document.id.startswith("_design/") and not who.is_admin:
             raise Forbidden("You are not a db or server admin.")
+    if name == USERS:
+        return [sealed(document) for document in decoded]
     return [doc if doc.id else msgspec.structs.replace(doc, id=uuid.uuid4().hex) for doc in decoded]
 
 
@@ -112,7 +115,7 @@ def _info(hub: Hub, request: Request) -> Response:
 
 
 def _post_document(hub: Hub, request: Request) -> Response:
-    (document,) = decode_bulk([request.json(Fields)], hub.limits, request.principal)
+    (document,) = decode_bulk(request.parts[0], [request.json(Fields)], hub.limits, request.principal)
     rev = hub.store(request.parts[0]).put_many([document])[0]
     if isinstance(rev, SyncError):
         raise rev
@@ -122,9 +125,10 @@ def _post_document(hub: Hub, request: Request) -> Response:
 
 def _bulk_docs(hub: Hub, request: Request) -> Response:
     bulk = request.json(BulkDocs)
+    documents = decode_bulk(request.parts[0], bulk.docs, hub.limits, request.principal)
     if bulk.all_or_nothing:
-        raise NotImplementedHere("all_or_nothing is not supported")
-    documents = decode_bulk(bulk.docs, hub.limits, request.principal)
+        refused = {"rev": "0-", "error": "not_implemented", "reason": "all_or_nothing is not supported"}
+        return answer([{"id": document.id, **refused} for document in documents], 417)
     store = hub.store(request.parts[0])
     if not bulk.new_edits:
         if any(not document.rev for document in documents):

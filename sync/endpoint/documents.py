@@ -8,11 +8,12 @@ import msgspec
 
 from sync.endpoint.databases import check_answer, check_size
 from sync.endpoint.hub import Hub
-from sync.endpoint.messages import LONGEST_NUMBER, Request, Response, answer
-from sync.endpoint.multipart import parse_related, write_mixed, write_related
-from sync.endpoint.reading import ReadOptions, document_json, with_files
+from sync.endpoint.messages import LONGEST_NUMBER, Request, Response, answer, pack
+from sync.endpoint.multipart import Part, parse_related, write_mixed, write_related
+from sync.endpoint.reading import ReadOptions, document_json, document_parts, is_text
+from sync.endpoint.users import USERS, sealed
 from sync.errors import BadRequest, Conflict, NotAllowed, NotFound, NotImplementedHere, SyncError, TooLarge
-from sync.store.models import NO_ATTACHMENTS, Attachment, Document, MissingRev
+from sync.store.models import Attachment, Document, MissingRev
 from sync.store.store import Store
 from sync.store.wire import Fields, decode_document, decode_fields, encode
 
@@ -60,9 +61,12 @@ def _get(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
     etag = f'"{document.rev}"'
     if request.headers.get("if-none-match") == etag:
         return Response(304, headers={"etag": etag})
-    carried = with_files(store, document, options)
-    if any(att.data is not None for att in carried.attachments.values()) and request.accepts("multipart/related"):
-        content_type, body = write_related(document_json(store, document, options, follows=True), carried.attachments)
+    if options.attachments and document.attachments and request.accepts("multipart/related"):
+        check_answer(_files_bytes([document]), hub.limits)
+        body, parts = document_parts(store, document, options)
+        if not parts:  # the reader has all of them
+            return Response(200, body, {"content-type": "application/json", "etag": etag})
+        content_type, body = write_related(body, parts)
         return Response(200, body, {"content-type": content_type, "etag": etag})
     body = document_json(store, document, options) + b"\n"
     return Response(200, body, {"content-type": "application/json", "etag": etag})
@@ -96,13 +100,10 @@ def _files_bytes(found: Sequence[Document | MissingRev]) -> int:
     return sum(att.length for document in documents for att in document.attachments.values())
 
 
-def _mixed_part(
-    store: Store, found: Document | MissingRev, options: ReadOptions
-) -> tuple[bytes, Mapping[str, Attachment], bool]:
+def _mixed_part(store: Store, found: Document | MissingRev, options: ReadOptions) -> tuple[bytes, Sequence[Part], bool]:
     if isinstance(found, MissingRev):
-        return encode({"missing": found.rev}), NO_ATTACHMENTS, True
-    carried = with_files(store, found, options).attachments
-    return document_json(store, found, options, follows=True), carried, False
+        return encode({"missing": found.rev}), (), True
+    return *document_parts(store, found, options), False
 
 
 def _put(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
@@ -112,6 +113,8 @@ def _put(hub: Hub, request: Request, doc_id: str, _rest: str) -> Response:
     if content_type.startswith("multipart/related"):
         raw, files = parse_related(content_type, request.body)
     document = check_size(decode_document(decode_fields(raw), doc_id=doc_id, files=files), hub.limits)
+    if request.parts[0] == USERS:
+        document = sealed(document)
     store = hub.store(request.parts[0])
     if request.query.get("new_edits") == "false":
         if not document.rev:
@@ -158,17 +161,22 @@ def _get_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Respo
     if attachment is None:
         raise NotFound("Document is missing attachment")
     etag = f'"{attachment.digest.removeprefix("md5-")}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(304, headers={"etag": etag})
+    text = is_text(attachment.content_type)
     headers = {
         "content-type": attachment.content_type,
         "etag": etag,
-        "accept-ranges": "bytes",
+        "accept-ranges": "none" if text else "bytes",
         # What a phone uploaded is never run as a page of ours.
         "content-security-policy": "sandbox",
         "x-content-type-options": "nosniff",
     }
-    if request.headers.get("if-none-match") == etag:
-        return Response(304, headers={"etag": etag})
     data = store.attachment(attachment.digest)
+    if text:
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(200, data, headers)
+        return Response(200, pack(data), {**headers, "content-encoding": "gzip"})
     part = _range(request.headers.get("range", ""), len(data))
     if part is None:
         return Response(200, data, headers)

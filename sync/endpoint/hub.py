@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from sync.endpoint.access import ADMIN_ROLE, Gate, Group, Security
+from sync.endpoint.users import PREFIX, USERS, Account, account_of
 from sync.errors import BadRequest, FileExists, NotFound
 from sync.store.store import Store
 
@@ -63,7 +64,7 @@ class Hub:
     ) -> None:
         self.data_dir = data_dir
         self.limits = limits or Limits()
-        self.gate = Gate(admin, keys)
+        self.gate = Gate(admin, keys, self._account)
         self.uuid = secrets.token_hex(16)
         self.closing = False
         self._lock = threading.RLock()
@@ -96,7 +97,7 @@ class Hub:
         """`FileExists` if it is there, `BadRequest` for a name that CouchDB would refuse."""
         path = self._path(name)
         with self._lock:
-            if path.exists():
+            if path.exists() or name == USERS:
                 raise FileExists("The database could not be created, the file already exists.")
             if revs_limit is None and name.startswith("unit_"):
                 revs_limit = 20  # one writer: a long history would only make every pull larger
@@ -127,7 +128,7 @@ class Hub:
             store = self._stores.get(name)
             if store is None:
                 path = self._path(name)
-                if not path.exists():
+                if not path.exists() and name != USERS:  # which is there as soon as it is asked for
                     raise NotFound("Database does not exist.")
                 store = self._guarded(Store.open(path))
             self._keep(name, store)
@@ -174,13 +175,16 @@ class Hub:
 
     def _path(self, name: str) -> Path:
         filename = quote(name, safe="$()+") + SUFFIX
-        if _NAME.fullmatch(name) is None or len(filename) > NAME_BYTES:
+        if (_NAME.fullmatch(name) is None and name != USERS) or len(filename) > NAME_BYTES:
             raise BadRequest(
                 f"Name: '{name}'. Only lowercase characters (a-z), digits (0-9), and any of the characters "
                 "_, $, (, ), +, -, and / are allowed. Must begin with a letter.",
                 error="illegal_database_name",
             )
         return self.data_dir / filename
+
+    def _account(self, name: str) -> Account | None:
+        return account_of(self.store(USERS).get(PREFIX + name)) if self.has_database(USERS) else None
 
     def _guarded(self, store: Store) -> Store:
         store.most_leaves = self.limits.leaves

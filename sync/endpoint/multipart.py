@@ -5,12 +5,12 @@ https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-at
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
+from msgspec import Struct
 
 from sync.errors import BadRequest
-from sync.store.models import Attachment
 from sync.store.wire import UNZIPPED_LIMIT_BYTES, decode_fields, unzip
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
@@ -19,7 +19,7 @@ _FILENAME = re.compile(r'filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _LINE_END = re.compile(r"[\r\n]+")
 
 
-class _Listed(msgspec.Struct):
+class _Listed(Struct):
     follows: bool = False
     encoding: str | None = None
 
@@ -66,28 +66,36 @@ def _parse_part(section: bytes) -> tuple[dict[str, str], bytes]:
     return headers, data
 
 
-def write_related(document: bytes, attachments: Mapping[str, Attachment]) -> tuple[str, bytes]:
-    """Content type and body: the document, then each attachment that carries its data."""
+class Part(Struct, frozen=True):
+    """A file on its way: `data` as it travels, which is packed where `encoding` says "gzip"."""
+
+    name: str
+    content_type: str
+    data: bytes
+    encoding: str | None = None
+
+
+def write_related(document: bytes, files: Sequence[Part]) -> tuple[str, bytes]:
+    """Content type and body: the document, then the files that follow it."""
     boundary = secrets.token_hex(16)
     parts = [b"Content-Type: application/json\r\n\r\n" + document]
-    for name, attachment in attachments.items():
-        if attachment.data is None:
-            continue
-        safe = _LINE_END.sub(" ", name).replace("\\", "\\\\").replace('"', '\\"')
-        kind = _LINE_END.sub(" ", attachment.content_type)
+    for file in files:
+        safe = _LINE_END.sub(" ", file.name).replace("\\", "\\\\").replace('"', '\\"')
+        kind = _LINE_END.sub(" ", file.content_type)
         head = f'Content-Disposition: attachment; filename="{safe}"\r\nContent-Type: {kind}\r\n'
-        head += f"Content-Length: {len(attachment.data)}\r\n\r\n"
-        parts.append(head.encode() + attachment.data)
+        head += f"Content-Length: {len(file.data)}\r\n"
+        head += f"Content-Encoding: {file.encoding}\r\n\r\n" if file.encoding else "\r\n"
+        parts.append(head.encode() + file.data)
     return f'multipart/related; boundary="{boundary}"', _join(parts, boundary)
 
 
-def write_mixed(found: Sequence[tuple[bytes, Mapping[str, Attachment], bool]]) -> tuple[str, bytes]:
-    """Content type and body of several revisions: (JSON, attachments, whether it stands for a missing one)."""
+def write_mixed(found: Sequence[tuple[bytes, Sequence[Part], bool]]) -> tuple[str, bytes]:
+    """Content type and body of several revisions: (JSON, files, whether it stands for a missing one)."""
     boundary = secrets.token_hex(16)
     parts = []
-    for document, attachments, missing in found:
-        if any(att.data is not None for att in attachments.values()):
-            content_type, body = write_related(document, attachments)
+    for document, files, missing in found:
+        if files:
+            content_type, body = write_related(document, files)
             parts.append(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
         else:
             kind = b'application/json; error="true"' if missing else b"application/json"

@@ -5,11 +5,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from sync.endpoint.messages import Request
+from sync.endpoint.messages import Request, pack
+from sync.endpoint.multipart import Part
 from sync.merge import ancestry, generation
-from sync.store.models import Document
+from sync.store.models import NO_ATTACHMENTS, Document
 from sync.store.store import Store
 from sync.store.wire import encode_document
+
+_TEXTS = frozenset({"application/javascript", "application/json", "application/xml"})
 
 
 class ReadOptions(Struct, frozen=True):
@@ -47,13 +50,40 @@ def with_files(store: Store, document: Document, options: ReadOptions) -> Docume
     return msgspec.structs.replace(document, attachments=carried)
 
 
-def document_json(store: Store, document: Document, options: ReadOptions, *, follows: bool = False) -> bytes:
+def document_json(store: Store, document: Document, options: ReadOptions) -> bytes:
     return encode_document(
         with_files(store, document, options),
         revisions=options.revisions,
-        follows=follows,
         extra=_about(store, document, options),
     )
+
+
+def document_parts(store: Store, document: Document, options: ReadOptions) -> tuple[bytes, list[Part]]:
+    """The document for a multipart message, and the files that follow it."""
+    parts = []
+    listed: dict[str, dict[str, Any]] = {}
+    carried = with_files(store, document, options)
+    for name, att in carried.attachments.items():
+        listed[name] = {
+            "content_type": att.content_type, "revpos": att.revpos, "digest": att.digest, "length": att.length,
+            "stub" if att.data is None else "follows": True,
+        }  # fmt: skip
+        data = att.data
+        encoding = "gzip" if is_text(att.content_type) else None
+        if encoding:
+            packed = pack(store.attachment(att.digest) if data is None else data)
+            listed[name] |= {"encoding": encoding, "encoded_length": len(packed)}
+            data = None if data is None else packed
+        if data is not None:
+            parts.append(Part(name, att.content_type, data, encoding))
+    extra = _about(store, document, options) | ({"_attachments": listed} if listed else {})
+    bare = msgspec.structs.replace(document, attachments=NO_ATTACHMENTS)
+    return encode_document(bare, revisions=options.revisions, extra=extra), parts
+
+
+def is_text(content_type: str) -> bool:
+    """Whether CouchDB packs such a file: text of any kind (its setting `compressible_types`)."""
+    return content_type.startswith("text/") or content_type.partition(";")[0].rstrip() in _TEXTS
 
 
 def _about(store: Store, document: Document, options: ReadOptions) -> dict[str, Any]:

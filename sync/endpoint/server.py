@@ -41,7 +41,8 @@ def handle(hub: Hub, request: Request) -> Response:
 
 def _welcome(hub: Hub, _request: Request) -> Response:
     vendor = {"name": "Qixun embedded hub"}
-    return answer({"couchdb": "Welcome", "version": "3.5.0", "uuid": hub.uuid, "features": ["jwt"], "vendor": vendor})
+    said = {"couchdb": "Welcome", "version": "3.5.0", "git_sha": "11f0d36", "uuid": hub.uuid, "features": ["jwt"]}
+    return answer({**said, "vendor": vendor})
 
 
 def _up(_hub: Hub, _request: Request) -> Response:

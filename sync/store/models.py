@@ -13,7 +13,7 @@ class Attachment(Struct, frozen=True):
     """A file on a document; `data` is None for a stub (known by its digest, not carried)."""
 
     content_type: str
-    digest: str  # "md5-" and the base64 of the MD5, as CouchDB writes it
+    digest: str  # `md5_digest` of its bytes
     length: int  # bytes
     revpos: int  # generation of the revision it came with
     data: bytes | None = None
@@ -21,8 +21,12 @@ class Attachment(Struct, frozen=True):
     @classmethod
     def of(cls, content_type: str, data: bytes, *, revpos: int = 0) -> "Attachment":
         """An attachment carrying its data; a `revpos` of 0 means the revision it is written with."""
-        digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-        return cls(content_type, "md5-" + digest, len(data), revpos, data)
+        return cls(content_type, md5_digest(data), len(data), revpos, data)
+
+
+def md5_digest(data: bytes) -> str:
+    """As CouchDB names a file: "md5-" and the base64 of its MD5."""
+    return "md5-" + base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 class Document(Struct, frozen=True):

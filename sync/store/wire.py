@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from sync.errors import BadRequest, TooLarge
-from sync.store.models import NO_ATTACHMENTS, Attachment, Document
+from sync.store.models import NO_ATTACHMENTS, Attachment, Document, md5_digest
 
 Fields = dict[str, Raw]
 """One JSON object, its values still as bytes."""
@@ -130,6 +130,7 @@ def _decode_attachments(raw: Raw, files: Mapping[str, bytes]) -> Mapping[str, At
         if data is None:
             taken[name] = Attachment(given.content_type, given.digest, given.length or 0, given.revpos)
             continue
+        sent = data
         if given.encoding == "gzip":
             # All of a document's files together: many small ones can be as large as one.
             data = unzip(data, left)
@@ -137,6 +138,9 @@ def _decode_attachments(raw: Raw, files: Mapping[str, bytes]) -> Mapping[str, At
         if given.length is not None and given.length != len(data):
             raise BadRequest(f"Attachment {name} is not {given.length} bytes long")
         taken[name] = Attachment.of(given.content_type, data, revpos=given.revpos)
+        # As in CouchDB a digest counts where the file follows, and is that of the bytes as they were sent.
+        if given.follows and given.digest and given.digest not in {taken[name].digest, md5_digest(sent)}:
+            raise BadRequest("Possible message corruption.", error="content_md5_mismatch")
     return taken
 
 

@@ -15,7 +15,7 @@ class TestToken:
     def test_a_phone_without_credentials_is_asked_for_them(self, running, hub):
         answer = requests.get(running.root + LI, timeout=5)
         assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
-        assert answer.json()["reason"] == "Authentication required."
+        assert answer.json()["reason"] == "You are not authorized to access this db."
 
     @pytest.mark.parametrize(
         ("bearer", "reason"),

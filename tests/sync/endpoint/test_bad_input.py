@@ -187,6 +187,6 @@ class TestBrokenFile:
     def test_a_database_file_that_is_damaged_is_a_clear_error_and_hurts_no_other(self, hub, admin, li):
         (hub.data_dir / "broken.couch.db").write_bytes(b"garbage" * 1000)
         answer = admin("GET", "/broken")
-        assert (answer.status_code, answer.json()["error"]) == (500, "store_error")
+        assert (answer.status_code, answer.json()["error"]) == (500, "damaged")
         assert li("GET", LI).status_code == 200
         (hub.data_dir / "broken.couch.db").unlink()

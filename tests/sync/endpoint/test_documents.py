@@ -24,6 +24,14 @@ class TestDocument:
         answer = li("HEAD", LI + "/a")
         assert (answer.headers["etag"], answer.content) == (f'"{rev}"', b"")
 
+    def test_a_long_answer_is_packed_for_who_takes_it(self, hub, li):
+        hub.store("user_li_2026q4").put("a", json.dumps({"备注": "井盖冻结" * 500}).encode())
+        packed = li("GET", LI + "/a")
+        plain = li("GET", LI + "/a", headers={"Accept-Encoding": "identity"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(plain.content) // 5
+        assert (packed.json(), "content-encoding" in plain.headers) == (plain.json(), False)
+
     def test_names_in_chinese_with_slashes_and_quotes_come_back(self, li):
         body = {"_id": '巡线/1"a', "备注": "井盖冻结"}
         assert li("POST", LI, json=body).status_code == 201
@@ -98,6 +106,54 @@ class TestAttachment:
         headers = {"Content-Type": 'multipart/related; boundary="B"'}
         assert admin("PUT", LI + "/m?new_edits=false", data=body, headers=headers).status_code == 201
         assert admin("GET", LI + "/m/f.txt").content == b"hello" * 50
+
+    def test_a_text_travels_packed_and_says_so(self, hub, admin):
+        text = "井盖冻结\n".encode() * 100
+        attachments = {"n.txt": Attachment.of("text/plain", text), "p.jpg": Attachment.of("image/jpeg", self.photo)}
+        rev = hub.store("user_li_2026q4").put("p", b"{}", attachments=attachments)
+        sent = admin("GET", LI + "/p?attachments=true&revs=true", headers={"Accept": "multipart/related"})
+        assert text not in sent.content
+        assert b'"encoding":"gzip"' in sent.content
+        headers = {"Content-Type": sent.headers["content-type"]}
+        assert (
+            admin("PUT", "/user_wang_2026q4/p?new_edits=false", data=sent.content, headers=headers).status_code == 201
+        )
+        assert (
+            hub.store("user_wang_2026q4").get("p", rev).attachments == hub.store("user_li_2026q4").get("p").attachments
+        )
+        plain = admin("GET", LI + "/p/n.txt", headers={"Accept-Encoding": "identity"})
+        packed = admin("GET", LI + "/p/n.txt")
+        assert (plain.content, packed.content) == (text, text)
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+
+    def test_a_file_that_was_damaged_on_its_way_is_refused(self, hub, admin):
+        listed = {
+            "p": {"follows": True, "content_type": "image/jpeg", "length": 5, "digest": "md5-XUFAKrxLKna5cZ2REBfFkg=="}
+        }
+        doc = {"_id": "m", "_rev": "1-abc", "_attachments": listed}
+        body = b"--B\r\nContent-Type: application/json\r\n\r\n" + json.dumps(doc).encode()
+        headers = {"Content-Type": 'multipart/related; boundary="B"'}
+        for data, status in ((b"hallo", 400), (b"hello", 201)):
+            message = body + b"\r\n--B\r\n\r\n" + data + b"\r\n--B--"
+            answer = admin("PUT", LI + "/m?new_edits=false", data=message, headers=headers)
+            assert answer.status_code == status
+            assert (hub.store("user_li_2026q4").get("m") is not None) == (status == 201)
+            assert answer.json().get("error") == (None if status == 201 else "content_md5_mismatch")
+
+    @pytest.mark.parametrize(
+        ("stub", "status"),
+        [
+            ({"stub": True}, 201),
+            ({"stub": True, "revpos": 1}, 201),
+            ({"stub": True, "revpos": 2, "digest": "md5-AAAA"}, 412),
+        ],
+    )
+    def test_a_kept_file_need_only_be_named(self, hub, li, stub, status):
+        rev = hub.store("user_li_2026q4").put("p", b"{}", attachments={"p": Attachment.of("image/jpeg", self.photo)})
+        answer = li("PUT", LI + "/p", json={"_rev": rev, "k": 1, "_attachments": {"p": stub}})
+        assert answer.status_code == status
+        assert li("GET", LI + "/p/p").content == self.photo
 
     def test_open_revisions_carry_their_files_unless_the_reader_has_them(self, hub, admin):
         store = hub.store("user_li_2026q4")
