@@ -70,6 +70,16 @@ class TestPush:
         assert progress[-1] == (40, 40)
         assert all(total == 40 for _, total in progress)
 
+    async def test_what_may_not_be_sent_now_goes_with_a_later_run(self, hub, store, remote) -> None:
+        for _ in range(3):
+            store.append(hazard(), attachments={"photo.jpg": ("image/jpeg", bytes(20_000))})
+        more = iter([True, False])
+        replicator = Replicator(store, remote(), push=True, pull=False, may_send=lambda: next(more, True))
+        assert (await replicator.run_once()).written == 1
+        assert states(store) == {"sent": 1, "saved": 2}
+        assert (await replicator.run_once()).written == 2
+        assert len(hub.ids(USER)) == 3
+
     async def test_only_own_records_are_pushed(self, hub, store, remote) -> None:
         """A receipt that another program wrote into the phone's file does not reach the office."""
         store.put("receipt:forged", body(type="receipt"))
