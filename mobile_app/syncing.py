@@ -6,6 +6,7 @@ replicator, so that one that refuses (401, 403, 404: stale, nothing is deleted) 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
@@ -36,8 +37,10 @@ LONGEST_PAUSE_S = 30.0
 STATUS_EVERY_S = 60.0
 # How often it is looked whether another quarter or unit is to be replicated.
 PLAN_EVERY_S = 5.0
-# Photos wait for records, but not for one that the hub keeps refusing to answer about.
+# Photos wait for records, but not for one that the hub keeps failing at.
 PHOTOS_EVERY_S = 2.0
+# Photos that were sent long ago are compared so often: the hub may have been restored from an older copy.
+PHOTOS_RECHECK_S = 600.0
 _LOOK_EVERY_S = 0.1
 # `sync_now` waits at most so long for what is being sent live.
 SENT_WITHIN_S = 30.0
@@ -57,6 +60,7 @@ class Syncing:
         self._replan = asyncio.Event()
         self._news = asyncio.Event()
         self._live: list[Replicator] = []
+        self._wakes = 0
         self._one_round = asyncio.Lock()
 
     @property
@@ -84,6 +88,7 @@ class Syncing:
     def wake(self) -> None:
         """The network is back, or the worker asks: tries at once instead of after a pause."""
         self._woken.set()
+        self._wakes += 1
         for replicator in self._live:
             replicator.wake()
 
@@ -190,9 +195,12 @@ class Syncing:
             await self._pause(ASK_AGAIN_S)
 
     async def _photos_live(self, name: str, replicator: Replicator) -> None:
-        """Photos leave when no record is waiting to."""
+        """Photos leave when no record is waiting to; now and then, and when woken, all is compared with the hub."""
+        compared_at, wakes = time.monotonic(), self._wakes
         while True:
-            if await asyncio.to_thread(self._photos_may_go):
+            due = self._wakes != wakes or time.monotonic() - compared_at > PHOTOS_RECHECK_S
+            if await asyncio.to_thread(self._no_record_waits) and (due or await asyncio.to_thread(self._photos_wait)):
+                compared_at, wakes = time.monotonic(), self._wakes
                 await self._guarded(name, replicator.run_once())
             else:
                 self._board.clear(name)
@@ -248,6 +256,8 @@ class Syncing:
             remote,
             push=push,
             pull=pull,
+            # A record that is saved while photos are on their way goes before the next one.
+            may_send=self._no_record_waits if push and not pull else lambda: True,
             on_sent=lambda _ids: self._board.changed(),
             on_pulled=lambda _ids: self._arrived(),
             on_progress=lambda progress: self._board.progressed(name, progress),
@@ -312,10 +322,13 @@ class Syncing:
 
     # Inside
 
-    def _photos_may_go(self) -> bool:
-        records = sum(store.counts()["saved"] for store in self.phone.stores.all_own("user"))
-        photos = sum(store.counts()["saved"] for store in self.phone.stores.all_own("media"))
-        return bool(photos) and not records
+    def _no_record_waits(self) -> bool:
+        """But for those that are sent apart, now and then, because the hub fails at them."""
+        stores = self.phone.stores.all_own("user")
+        return all(store.counts()["saved"] <= len(store.to_retry()) for store in stores)
+
+    def _photos_wait(self) -> bool:
+        return any(store.counts()["saved"] for store in self.phone.stores.all_own("media"))
 
     async def _wait_until_sent(self) -> None:
         with suppress(TimeoutError):

@@ -15,6 +15,7 @@ from sync.documents.receipts import Membership, MembershipUnit
 from tests.mobile_app.office import MEDIA, UNIT, USER, Office
 from tests.mobile_app.phones import (
     CYLINDERS,
+    DEVICE_ID,
     NUMBER,
     PASSWORD,
     PATROL,
@@ -262,6 +263,27 @@ class TestLive:
         await until(syncing, state="offline", waiting=1)
         await office.restore()
         await until(syncing, state="waiting", waiting=1, error_zh="")
+
+    @pytest.mark.parametrize("noticed", ["woken", "in time"])
+    async def test_photos_that_a_restored_hub_has_lost_are_sent_again(
+        self, office: Office, phone: Phone, syncing: Syncing, monkeypatch: pytest.MonkeyPatch, noticed: str
+    ) -> None:
+        monkeypatch.setattr("mobile_app.syncing.PHOTOS_EVERY_S", 0.05)
+        monkeypatch.setattr("mobile_app.syncing.PHOTOS_RECHECK_S", 600.0 if noticed == "woken" else 0.2)
+        syncing.start()
+        await until(syncing, state="accepted")
+        photo = await take_photo(phone, jpeg())
+        await report_hazard(phone, hazard_type="corrosion", photos=[photo])
+        await until(syncing, state="waiting", waiting=3)
+        sent = office.hub.ids(MEDIA)
+        assert len(sent) == 2
+        office.hub.ask("DELETE", MEDIA)
+        office.hub.create(MEDIA, f"device:{DEVICE_ID}")
+        async with asyncio.timeout(30):
+            while office.hub.ids(MEDIA) != sent:
+                if noticed == "woken":
+                    syncing.wake()
+                await asyncio.sleep(0.1)
 
     async def test_the_office_hears_of_the_device(self, office: Office, phone: Phone, syncing: Syncing) -> None:
         syncing.start()
