@@ -22,7 +22,8 @@ PUBLIC = (
 )
 
 
-def token(*roles, seconds=600, key=KEY, algorithm="ES256", kid="k1", **claims):
+# Parametrised tests hold tokens from the beginning of the whole run: they must outlive it.
+def token(*roles, seconds=7_200, key=KEY, algorithm="ES256", kid="k1", **claims):
     payload = {"sub": "li", "exp": int(time.time()) + seconds, "_couchdb.roles": list(roles), **claims}
     payload = {name: value for name, value in payload.items() if value is not None}
     return jwt.encode(payload, key, algorithm=algorithm, headers={"kid": kid} if kid else None)
