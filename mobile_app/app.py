@@ -5,14 +5,14 @@ from typing import Any
 
 import flet as ft
 
-from mobile_app.account.routes import me_tab, settings_route, sign_in_view
+from mobile_app.account.routes import leaving_route, me_tab, settings_route, sign_in_view
 from mobile_app.components import bars, buttons
 from mobile_app.components.ui import Ui, UiContext, row, text
 from mobile_app.deliveries.routes import delivery_route, failed_visit_route, scan_empty_route, scan_full_route
 from mobile_app.desk import Desk
 from mobile_app.hazards.routes import hazard_route, works_route
 from mobile_app.patrol.routes import finish_route, patrol_route, visit_route
-from mobile_app.records.routes import records_tab, sync_route
+from mobile_app.records.routes import record_route, records_tab, sync_route
 from mobile_app.scanning.routes import scan_tab
 from mobile_app.shift.routes import shift_route
 from mobile_app.state import Problem
@@ -81,6 +81,8 @@ def _gone(window: Window) -> ft.Control:
 SCREENS: dict[str, Callable[[Window], ft.Control | None]] = {
     "settings": settings_route,
     "sync": sync_route,
+    "record": record_route,
+    "leave": leaving_route,
     "shift": shift_route,
     "patrol": patrol_route,
     "visit": visit_route,

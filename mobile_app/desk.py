@@ -6,6 +6,7 @@ from mobile_app.account.state import SettingsEntry, SignInEntry
 from mobile_app.deliveries.state import DeliveryRun, FailedVisit
 from mobile_app.hazards.state import FindingForm
 from mobile_app.patrol.state import PatrolRun, Visit
+from mobile_app.records.state import RecordBook
 from mobile_app.scanning.state import Scanning
 from mobile_app.shift.state import ShiftRun
 from mobile_app.state import AppState
@@ -27,9 +28,16 @@ class Desk:
         self.sign_in_entry = app.follow(SignInEntry(app.phone.session.known_staff_number()))
         self.settings_entry = app.follow(SettingsEntry(app))
         self.today = app.follow(Today(app))
-        self.record_filter = ""
+        self.book = self._open_book()
+
+    def _open_book(self) -> RecordBook:
+        """A new one for each who signs in."""
+        book = self.app.follow(RecordBook(self.app))
+        self.app.on_reload[:] = [book.read]
+        return book
 
     async def sign_in(self, staff_number: str, password: str) -> None:
+        self.book = self._open_book()
         await self.app.sign_in(staff_number, password)
         if self.app.signed_in:
             self.patrol = await PatrolRun.resume(self.app)
@@ -95,6 +103,16 @@ class Desk:
             return ""
         self.failed_visit = self.app.follow(FailedVisit(self.delivery))
         return "/visit-failed"
+
+    def forgotten(self) -> tuple[str, ...]:
+        """Forms that are open and kept nowhere until they are saved."""
+        say = self.app.ui.say
+        finding, failed = self.finding, self.failed_visit
+        open_forms = (
+            (finding is not None and finding.begun, say("正在填的上报", "The report being filled in")),
+            (failed is not None, say("正在填的到访未成", "The failed visit being filled in")),
+        )
+        return tuple(words for is_open, words in open_forms if is_open)
 
     def changed(self) -> None:
         self.app.notify()  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ A record is on the disk when `record` returns. Nothing here talks to the server 
 
 import asyncio
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from device_bridge.models import Fix
 from mobile_app.clock import Clock, monotonic
 from mobile_app.errors import NotReady, SignInError, StoreProblem, store_problem
-from mobile_app.photo_drafts import PhotoDraft, drop_photo_draft, keep_photos
+from mobile_app.photo_drafts import PHOTO_DRAFTS, PhotoDraft, drop_photo_draft, keep_photos
 from mobile_app.recording import Loss, checked, position_of, total_counts
 from mobile_app.reference import Reference
 from mobile_app.session import Profile, Session
@@ -30,6 +31,10 @@ from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
 
 APP_VERSION = "0.1.0"
+# States of what the office does not have.
+ONLY_HERE: tuple[RecordState, ...] = ("saved", "sent", "refused")
+# Drafts that belong to another draft: a running patrol's task.
+HELPS_A_DRAFT = frozenset({"patrol/task"})
 # An older position is not where the worker stands.
 POSITION_FRESH_S = 60.0
 
@@ -226,6 +231,31 @@ class Phone:
         """A record kept on this phone."""
         return await self._in_thread(lambda: self._read(record_id))
 
+    async def line(self, record_id: str) -> RecordLine | None:
+        """What became of one record."""
+        return await self._in_thread(
+            lambda: next((line for s in self.stores.all_own("user") if (line := s.record(record_id))), None)
+        )
+
+    async def read_many(self, record_ids: Sequence[str]) -> dict[str, FieldRecord]:
+        """Those of these records that are kept on this phone."""
+
+        def read() -> dict[str, FieldRecord]:
+            found = [store.winners(record_ids).values() for store in self.stores.all_own("user")]
+            return {d.id: decode_record(d.id, d.body) for documents in found for d in documents if d.body}
+
+        return await self._in_thread(read)
+
+    async def files_of(self, record: Record) -> list[RecordLine]:
+        """What became of each photo that a record names."""
+
+        def read() -> list[RecordLine]:
+            stores = self.stores.all_own("media")
+            lines = (store.record(photo_id) for photo_id in record.photos for store in stores)
+            return [line for line in lines if line is not None]
+
+        return await self._in_thread(read)
+
     async def recorded(self, kind: type[R]) -> list[R]:
         """All records of one kind that are on this phone, the oldest first."""
         return await self._in_thread(lambda: self._recorded(kind))
@@ -256,17 +286,6 @@ class Phone:
 
     async def photo_counts(self) -> dict[str, int]:
         return await self._in_thread(lambda: total_counts(self.stores.all_own("media")))
-
-    async def refused_photos(self) -> list[RecordLine]:
-        """Photos that came back."""
-        return await self._in_thread(
-            lambda: [line for store in self.stores.all_own("media") for line in store.records(states=("refused",))]
-        )
-
-    async def corrections(self) -> dict[str, str]:
-        """Which record of this phone corrects which: corrected id -> id of the correction."""
-        found = [*await self.recorded(HazardReported), *await self.recorded(ThirdPartyWorksReported)]
-        return {record.corrects: record.id for record in found if record.corrects}
 
     async def retry(self, record_ids: Sequence[str]) -> None:
         """Sends records once more that the hub would not take."""
@@ -322,6 +341,11 @@ class Phone:
 
     def photo_store(self) -> RecordStore:
         return self.stores.own("media", self._quarter())
+
+    def corrections_here(self) -> dict[str, str]:
+        """Which record of this phone corrects which: corrected id -> id of the correction."""
+        found = [*self._recorded(HazardReported), *self._recorded(ThirdPartyWorksReported)]
+        return {record.corrects: record.id for record in found if record.corrects}
 
     def tell(self) -> None:
         """Something about the records has changed (a receipt came)."""
@@ -393,15 +417,13 @@ class Phone:
                 store.drop_draft(key)
 
     def _loss(self) -> Loss:
-        waiting = [
-            sum(
-                n
-                for state, n in total_counts(self.stores.all_own(kind)).items()
-                if state not in {"accepted", "waiting"}
-            )
-            for kind in ("user", "media")
-        ]
-        return Loss(waiting[0], waiting[1], sum(len(store.drafts()) for store in self.stores.all_own("user")))
+        own = self.stores.all_own("user")
+        lines = [line for store in own for line in store.records(states=ONLY_HERE, limit=1_000_000)]
+        photos = total_counts(self.stores.all_own("media"))
+        keys = [draft.key for store in own for draft in store.drafts() if draft.key not in HELPS_A_DRAFT]
+        pictures = sum(key.startswith(PHOTO_DRAFTS) for key in keys)
+        waiting = sum(photos.get(state, 0) for state in ONLY_HERE)
+        return Loss(dict(Counter(line.tag for line in lines)), waiting, len(keys) - pictures, pictures)
 
 
 def _not_ready(zh: str, en: str) -> NotReady:

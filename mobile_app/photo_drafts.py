@@ -11,7 +11,7 @@ from sync.documents.photos import ATTACHMENT_NAME, Photo
 from sync.store.records import RecordStore
 
 PhotoSource = Literal["camera", "album", "screen"]
-_KEY = "photo/"
+PHOTO_DRAFTS = "photo/"
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -48,12 +48,12 @@ class PhotoDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_photo_draft(store: RecordStore, photo: PhotoDraft) -> None:
-    store.save_draft(_KEY + photo.id, msgspec.msgpack.encode(photo))
+    store.save_draft(PHOTO_DRAFTS + photo.id, msgspec.msgpack.encode(photo))
 
 
 def find_photo_draft(stores: Iterable[RecordStore], photo_id: str) -> PhotoDraft | None:
     for store in stores:
-        draft = store.draft(_KEY + photo_id)
+        draft = store.draft(PHOTO_DRAFTS + photo_id)
         if draft is not None:
             return msgspec.msgpack.decode(draft.body, type=PhotoDraft)
     return None
@@ -61,8 +61,8 @@ def find_photo_draft(stores: Iterable[RecordStore], photo_id: str) -> PhotoDraft
 
 def drop_photo_draft(stores: Iterable[RecordStore], photo_id: str) -> None:
     for store in stores:
-        if store.draft(_KEY + photo_id) is not None:
-            store.drop_draft(_KEY + photo_id)
+        if store.draft(PHOTO_DRAFTS + photo_id) is not None:
+            store.drop_draft(PHOTO_DRAFTS + photo_id)
 
 
 def keep_photos(

@@ -19,15 +19,22 @@ R = TypeVar("R", bound=Record)
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """What only this phone holds: gone if its data were wiped now."""
+    """What only this phone holds: gone if its data were wiped now. `unsent`: records by type that the office has not
+    accepted; `photos`: files; `drafts`: work that was begun; `pictures`: taken, and in no record yet.
+    """
 
-    records: int
+    unsent: dict[str, int]
     photos: int
     drafts: int
+    pictures: int = 0
+
+    @property
+    def records(self) -> int:
+        return sum(self.unsent.values())
 
     @property
     def nothing(self) -> bool:
-        return not (self.records or self.photos or self.drafts)
+        return not (self.unsent or self.photos or self.drafts or self.pictures)
 
 
 class Refused(msgspec.Struct, frozen=True):

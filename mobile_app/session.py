@@ -218,7 +218,7 @@ class Session:
             if isinstance(error, ServerError) and error.status not in {400, _UNAUTHORIZED, _FORBIDDEN}:
                 raise
             if not self._password:
-                raise _signed_out() from error
+                raise _signed_out(answered=isinstance(error, ServerError)) from error
             password, self._password = self._password, ""
             await self.sign_in(profile.staff.staff_number, password)
             return
@@ -279,13 +279,15 @@ class Session:
         return self._data_dir / "profiles" / f"{device_id}.json"
 
 
-def _signed_out() -> SignInError:
+def _signed_out(*, answered: bool = False) -> SignInError:
+    """`answered`: it is the server's word, so there is a network."""
     return SignInError(
         "sign_in.expired",
         "登录已过期，请重新登录后再上传",
         "The sign-in has expired; sign in again to go on sending",
         action_zh="联网后重新登录；记录都还在手机里",
         action_en="sign in again with a network; all records are still on the phone",
+        answered=answered,
     )
 
 

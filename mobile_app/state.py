@@ -19,17 +19,16 @@ from device_bridge.models import Fix, GasReading, InstrumentInfo
 from mobile_app.components.ui import Ui
 from mobile_app.devices import Addresses, Devices, DeviceState, save_addresses
 from mobile_app.errors import NotReady, SignInError, WorkError
-from mobile_app.phone import Loss, Phone
+from mobile_app.phone import Phone
 from mobile_app.preferences import Preferences, keep_preferences, read_preferences
-from mobile_app.recording import Refused, remedy
 from mobile_app.store_keys import KeySource
-from mobile_app.syncing import Syncing, SyncStatus
+from mobile_app.sync_status import SyncStatus
+from mobile_app.syncing import Syncing
 from mobile_app.tasks import Task
 from mobile_app.theme import DARK, LIGHT
 from mobile_app.words import BEIJING, Words
 from sync.documents.patrol import ShiftChecked
 from sync.documents.reference import ChoiceList, CompanySettings
-from sync.store.records import RecordLine
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -69,12 +68,7 @@ class AppState:
     shift: ShiftChecked | None = None
     settings: CompanySettings | None = None
     lists: tuple[ChoiceList, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
-    photo_counts: dict[str, int] = field(default_factory=dict)
-    loss: Loss | None = None
-    records: tuple[RecordLine, ...] = ()
-    refused: tuple[Refused, ...] = ()
-    status: SyncStatus | None = None
+    status: SyncStatus = field(default_factory=SyncStatus)
     fix: Fix | None = None
     reading: GasReading | None = None
     instrument: InstrumentInfo | None = None
@@ -86,6 +80,7 @@ class AppState:
         self.devices: Devices | None = None
         self.on_fix: list[Callable[[Fix], Awaitable[None]]] = []
         self.on_reading: list[Callable[[GasReading], Awaitable[None]]] = []
+        self.on_reload: list[Callable[[], Awaitable[None]]] = []
         self.on_device: list[Callable[[DeviceState], object]] = []
         self._background: set[asyncio.Future[Any]] = set()
         self._reloading = False
@@ -141,6 +136,8 @@ class AppState:
         self.phone.subscribe(self.reload_soon)
         self.syncing = Syncing(self.phone)
         self.syncing.subscribe(self._synced)
+        # His own numbers before the first frame: never those of who worked with this phone before.
+        self.status = await self.syncing.read_status()
         self.syncing.start()
         self.devices = Devices(
             self.phone,
@@ -164,8 +161,8 @@ class AppState:
             self.syncing = None
         await self.phone.sign_out()
         self.signed_in = False
-        self.tasks, self.records, self.shift, self.settings, self.lists = (), (), None, None, ()
-        self.status = None
+        self.tasks, self.shift, self.settings, self.lists = (), None, None, ()
+        self.status = SyncStatus()
 
     async def sync_now(self) -> None:
         if self.syncing is not None:
@@ -196,11 +193,6 @@ class AppState:
     async def _read_phone(self) -> None:
         phone = self.phone
         self.tasks = tuple(await phone.tasks())
-        self.counts = await phone.counts()
-        self.photo_counts = await phone.photo_counts()
-        self.loss = await phone.what_would_be_lost()
-        self.records = tuple(await phone.records(limit=200))
-        self.refused = await self._read_refused()
         today = phone.today()
         checks = await phone.recorded(ShiftChecked)
         self.shift = next((c for c in reversed(checks) if c.recorded.at.astimezone(BEIJING).date() == today), None)
@@ -208,14 +200,8 @@ class AppState:
             self.settings = await phone.settings()
         except NotReady:
             self.settings = None
-
-    async def _read_refused(self) -> tuple[Refused, ...]:
-        """Everything that came back, and what a worker can do about each by himself."""
-        lines = [*await self.phone.records(states=("refused",)), *await self.phone.refused_photos()]
-        if not lines:
-            return ()
-        corrected = await self.phone.corrections()
-        return tuple(Refused(line, remedy(line, corrected)) for line in lines)
+        for read_again in tuple(self.on_reload):
+            await read_again()
 
     def follow(self, part: T) -> T:
         """A part of the app whose changes are the app's: a window hears of them through the app alone."""
@@ -236,8 +222,8 @@ class AppState:
         return (self.settings.emergency_phone if self.settings else "") or PUBLIC_EMERGENCY_PHONE
 
     @property
-    def unsent(self) -> int:
-        return self.counts.get("saved", 0)
+    def offline(self) -> bool:
+        return self.status.state == "offline"
 
     def now(self) -> datetime:
         return self.phone.clock.now().at

@@ -92,6 +92,11 @@ class Syncing:
         for replicator in self._live:
             replicator.wake()
 
+    async def read_status(self) -> SyncStatus:
+        """The status as the phone's files are now."""
+        await self._board.refresh()
+        return self.status
+
     async def sync_now(self) -> SyncStatus:
         """Everything once, both ways, and the status then. Never raises for a missing network: the status tells."""
         self.wake()
@@ -99,8 +104,7 @@ class Syncing:
             await self._wait_until_sent()
         else:
             await self._round()
-        await self._board.refresh()
-        return self.status
+        return await self.read_status()
 
     # The life of it
 
@@ -145,7 +149,7 @@ class Syncing:
         try:
             await self.phone.session.token()
         except errors.WorkError as error:
-            answers = isinstance(error, errors.ServerError) and error.status > 0
+            answers = error.status > 0 if isinstance(error, errors.ServerError) else error.facts.get("answered", False)
             self._board.went_silent(error.zh, error.en, online=answers)
             return False
         self._board.answered()
@@ -210,8 +214,11 @@ class Syncing:
         """Refusals and silences are noted for the status; nothing is ever deleted for them."""
         try:
             await work
-        except Unreachable:
-            self._board.went_silent()
+        except Unreachable as error:
+            if error.connected:
+                self._board.failed()
+            else:
+                self._board.went_silent()
         except (Unauthorized, Forbidden, NotFound) as error:
             if not isinstance(error, NotFound):
                 # Rights may have changed: the next token carries them.

@@ -9,7 +9,8 @@ import msgspec
 FONT = "NotoSansSC"
 
 LIVE, TITLE, LARGE, BODY, SECOND, SMALL = 32, 22, 20, 18, 16, 14  # type sizes; nothing is smaller
-PRIMARY_HEIGHT, SECONDARY_HEIGHT, BAR_HEIGHT, CALL_HEIGHT, VERDICT_HEIGHT = 64, 56, 48, 80, 72
+TOUCH_HEIGHT = 64  # whatever is smaller to the eye is touched on this much
+PRIMARY_HEIGHT, SECONDARY_HEIGHT, BAR_HEIGHT, CALL_HEIGHT, VERDICT_HEIGHT = 64, 64, 48, 80, 72
 RADIUS, GUTTER = 14, 16
 
 

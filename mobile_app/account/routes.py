@@ -4,7 +4,9 @@ from typing import Any
 
 import flet as ft
 
+from mobile_app.account.leaving import leaving_screen
 from mobile_app.account.screens import me_screen, settings_screen, sign_in_screen
+from mobile_app.records.routes import to_sync
 from mobile_app.theme import dress
 from mobile_app.window import Handler, Window
 
@@ -43,8 +45,45 @@ def me_tab(window: Window) -> ft.Control:
         ui,
         profile=app.phone.profile,
         instrument=ui.say(f"检漏仪 {instrument}", f"Detector {instrument}") if instrument else "",
-        on_open=lambda key: _to_settings(window)() if key == "settings" else window.go(f"/{key}"),
-        on_sign_out=window.does(window.desk.sign_out),
+        on_open=lambda key: _to_settings(window)() if key == "settings" else _open(window, key),
+        on_sign_out=_to_leaving(window),
+    )
+
+
+def _open(window: Window, key: str) -> None:
+    if key == "sync":
+        window.page.run_task(to_sync(window))
+    else:
+        window.go(f"/{key}")
+
+
+def _to_leaving(window: Window) -> Handler:
+    async def open_it(*_: Any) -> None:
+        await window.desk.book.count_loss()
+        window.go("/leave")
+
+    return open_it
+
+
+def leaving_route(window: Window) -> ft.Control | None:
+    desk = window.desk
+    app, book = desk.app, desk.book
+    if book.loss is None:
+        return None
+
+    async def send_first(*_: Any) -> None:
+        await app.sync_now()
+        await book.count_loss()
+
+    return leaving_screen(
+        window.ui,
+        status=app.status,
+        loss=book.loss,
+        forgotten=desk.forgotten(),
+        busy=app.busy,
+        on_sync=send_first,
+        on_stay=window.goes("/"),
+        on_leave=window.does(desk.sign_out, then="/"),
     )
 
 

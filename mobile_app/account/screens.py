@@ -110,15 +110,11 @@ def me_screen(
         entry("settings", ui.say("设置", "Settings"), ft.Icons.SETTINGS_OUTLINED, instrument),
     ]
     leave = buttons.outlined(ui, "sign-out", ui.say("退出登录", "Sign out"), on_sign_out, glyph=ft.Icons.LOGOUT_ROUNDED)
-    stays = ui.say(
-        "退出后，没传的记录留在手机里，下次登录接着传。",
-        "Unsent records stay on the phone and are sent after the next sign-in.",
-    )
     return column(
         [
             bars.head(ui, ui.say("我的", "Me")),
             scrolling(
-                [who, panels.listed(ui, lines), leave, secondary(ui, stays)],
+                [who, panels.listed(ui, lines), leave],
                 spacing=16,
                 padding=ft.Padding.symmetric(horizontal=GUTTER, vertical=4),
             ),

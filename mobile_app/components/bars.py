@@ -1,12 +1,13 @@
 """Head, dock, tabs and the sync pill: top tells, bottom does, 抢险 is always at the bottom right."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import flet as ft
 
 from mobile_app.components import buttons
 from mobile_app.components.ui import Tap, Ui, hook, icon, secondary, shadow, text
-from mobile_app.theme import BAR_HEIGHT, GUTTER, SECOND, SMALL, TITLE
+from mobile_app.theme import BAR_HEIGHT, GUTTER, SECOND, SMALL, TITLE, TOUCH_HEIGHT
 
 
 def head(
@@ -38,24 +39,39 @@ def head(
     )
 
 
-def sync_pill(ui: Ui, glyph: ft.IconData, words: str, on_click: Tap, *, danger: bool = False) -> ft.Semantics:
+def sync_pill(
+    ui: Ui,
+    glyph: ft.IconData,
+    words: str,
+    on_click: Tap,
+    *,
+    tone: Literal["plain", "warn", "danger"] = "plain",
+    progress: float | None = None,
+) -> ft.Semantics:
+    """Looks 48 high and is touched on 64; a line along its foot grows with `progress`."""
     look = ui.look
-    ink = look.danger_strong if danger else look.ink
-    pill = ft.Container(
+    ink = {"plain": look.ink, "warn": look.warn_strong, "danger": look.danger_strong}[tone]
+    fill = {"plain": look.chip, "warn": look.warn_soft, "danger": look.danger_soft}[tone]
+    label: list[ft.Control] = [
         ft.Row(
             [icon(glyph, size=20, colour=ink), text(words, size=SECOND, bold=True, colour=ink, lines=1)],
             spacing=8,
             tight=True,
-        ),
+        )
+    ]
+    if progress is not None:
+        bar = ft.ProgressBar(progress, width=120, bar_height=4, color=look.primary, bgcolor=look.line, border_radius=2)
+        label.append(bar)
+    seen = ft.Container(
+        ft.Column(label, spacing=4, tight=True, horizontal_alignment=ft.CrossAxisAlignment.CENTER),
         height=BAR_HEIGHT,
         padding=ft.Padding.only(left=12, right=16),
         border_radius=BAR_HEIGHT // 2,
-        bgcolor=look.danger_soft if danger else look.chip,
+        bgcolor=fill,
         alignment=ft.Alignment.CENTER,
-        on_click=on_click,
-        ink=True,
     )
-    named = hook("sync-pill", pill)
+    touched = ft.Container(seen, height=TOUCH_HEIGHT, alignment=ft.Alignment.CENTER, on_click=on_click)
+    named = hook("sync-pill", touched)
     named.button = True
     return named
 

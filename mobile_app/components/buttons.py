@@ -5,7 +5,17 @@ from typing import Any
 import flet as ft
 
 from mobile_app.components.ui import Tap, Ui, hook, icon, text
-from mobile_app.theme import ALARM_FILL, BODY, LARGE, ON_FILL, PRIMARY_HEIGHT, RADIUS, SECOND, SECONDARY_HEIGHT
+from mobile_app.theme import (
+    ALARM_FILL,
+    BODY,
+    LARGE,
+    ON_FILL,
+    PRIMARY_HEIGHT,
+    RADIUS,
+    SECOND,
+    SECONDARY_HEIGHT,
+    TOUCH_HEIGHT,
+)
 
 
 def _style(fill: str | None, ink: str, *, edge: str | None = None, disabled_fill: str | None = None) -> ft.ButtonStyle:
@@ -188,8 +198,8 @@ def round_icon(ui: Ui, identifier: str, glyph: ft.IconData, on_click: Tap, label
         icon_size=26,
         icon_color=rest.get("colour", ui.look.ink),
         bgcolor=rest.get("fill"),
-        width=rest.get("size", 48),
-        height=rest.get("size", 48),
+        width=rest.get("size", TOUCH_HEIGHT),
+        height=rest.get("size", TOUCH_HEIGHT),
         tooltip=label,
         on_click=on_click,
     )

@@ -27,7 +27,7 @@ def _finding(window: Window) -> ft.Control | None:
             ui,
             title=ui.say(*TITLES[form.kind]),
             photos_count=len(form.pictures) + len(form.kept_photos),
-            offline=desk.app.status is None or desk.app.status.state == "offline",
+            offline=desk.app.offline,
             on_done=window.goes(back),
             on_another=window.does(desk.find, form.kind),
         )

@@ -87,6 +87,11 @@ class FindingForm:
         return _presumed(STRUCTS[self.kind], form_field.name)
 
     @property
+    def begun(self) -> bool:
+        """Something was put in that is not saved."""
+        return not self.saved_id and bool(self.values or self.pictures)
+
+    @property
     def missing(self) -> tuple[FormField, ...]:
         return tuple(f for f in self.fields if f.required and not self.value(f))
 

@@ -1,19 +1,29 @@
-"""我的记录 and 同步状态: what became of each record; one that came back says why, what is safe and what to do."""
+"""我的记录: what became of each record; one that came back says why, what is safe and what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import flet as ft
+import msgspec
 
-from mobile_app.components import bars, buttons, glyphs, panels
+from mobile_app.components import buttons, forms, glyphs, panels
 from mobile_app.components.ui import Tap, Ui, card, column, hook, icon, row, scrolling, secondary, text
-from mobile_app.recording import Loss, Refused
-from mobile_app.syncing import SyncStatus
-from mobile_app.theme import GUTTER, LIVE, RADIUS, SECOND
+from mobile_app.recording import Refused
+from mobile_app.records.state import RecordBook
+from mobile_app.records.work import Listed
+from mobile_app.sync_status import SyncStatus
+from mobile_app.theme import GUTTER, LIVE, RADIUS, SECOND, TOUCH_HEIGHT
 from sync.store.records import RecordLine
 
-# The track's chunks come every five minutes: they would bury what a worker recorded himself.
-UNLISTED = frozenset({"patrol.tracked", "patrol.paused"})
+# What to do with a refused record's id, by its remedy.
+Remedies = Mapping[str, Tap]
 FILTERS = ("saved", "sent", "accepted", "refused")
+
+MEANING = {
+    "saved": ("在手机里，断电也不丢", "On this phone; a power cut does not lose it"),
+    "sent": ("到了同步库，等办公室收", "At the hub, waiting for the office"),
+    "accepted": ("办公室已入库", "In the office's database"),
+    "refused": ("办公室退回，记录还在手机里", "Returned by the office; still on this phone"),
+}
 
 
 def count_of(counts: Mapping[str, int], state: str) -> int:
@@ -21,59 +31,65 @@ def count_of(counts: Mapping[str, int], state: str) -> int:
     return counts.get(state, 0) + (counts.get("waiting", 0) if state == "accepted" else 0)
 
 
-def records_screen(
-    ui: Ui,
-    *,
-    counts: Mapping[str, int],
-    lines: Sequence[RecordLine],
-    refused: Sequence[Refused],
-    chosen: str,
-    offline: bool,
-    on_filter: Tap,
-    on_sync: Tap,
-    on_status: Tap,
-    on_remedy: Mapping[str, Tap],
-) -> ft.Control:
-    """`on_remedy`: what to do with a refused record's id, by its remedy."""
-    shown = [line for line in lines if line.tag not in UNLISTED and (not chosen or _state(line) == chosen)]
-    others = [line for line in shown if line.state != "refused"]
-    came_back = refused if chosen in {"", "refused"} else ()
-    numbers = {**counts, "refused": len(refused)}
-    body: list[ft.Control] = [_filters(ui, numbers, chosen, on_filter)]
-    body += [_refused(ui, each, on_remedy) for each in came_back]
+class Touches(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page's parts do when touched; `remedy`: what to do with a refused record's id, by its remedy."""
+
+    sync: Tap
+    status: Tap
+    filter: Tap
+    find: Tap
+    search: Tap
+    more: Tap
+    open: Tap
+    remedy: Remedies
+
+
+def records_screen(ui: Ui, book: RecordBook, status: SyncStatus, on: Touches) -> ft.Control:
+    top = _head(ui, status, on, searching=book.searching)
+    body: list[ft.Control] = [_filters(ui, status, book.chosen, on.filter)]
+    if book.searching:
+        hint = ui.say("类型、地址、瓶号、编号 #12", "type, address, cylinder, #12")
+        body.append(forms.entry(ui, "search", ui.say("搜记录", "Search"), book.words, on.search, hint=hint))
+    came_back = status.returned if book.chosen in {"", "refused"} and not book.words else ()
+    body += [_refused(ui, each, on.remedy, on.open) for each in came_back]
+    others = [each for each in book.lines if book.words or each.line.state != "refused"]
     if others:
-        body.append(panels.listed(ui, [record_line(ui, line) for line in others]))
-    top = _head(ui, counts.get("saved", 0), offline=offline, on_sync=on_sync, on_status=on_status)
+        body.append(panels.listed(ui, [record_line(ui, each, on.open) for each in others]))
+    if book.more:
+        more = ui.say("更早的记录", "Earlier records")
+        body.append(buttons.outlined(ui, "more-records", more, on.more, height=TOUCH_HEIGHT))
     if not others and not came_back:
-        return column(
-            [top, ft.Container(body[0], padding=ft.Padding.symmetric(horizontal=GUTTER)), _nothing(ui, chosen)],
-            expand=True,
-        )
+        edge = ft.Padding.symmetric(horizontal=GUTTER)
+        return column([top, ft.Container(column(body, spacing=12), padding=edge), _nothing(ui, book)], expand=True)
     padding = ft.Padding.only(left=GUTTER, right=GUTTER, bottom=16)
     return column([top, scrolling(body, spacing=12, padding=padding)], expand=True)
 
 
-def _state(line: RecordLine) -> str:
-    return "accepted" if line.state == "waiting" else line.state
-
-
-def _head(ui: Ui, unsent: int, *, offline: bool, on_sync: Tap, on_status: Tap) -> ft.Control:
+def _head(ui: Ui, status: SyncStatus, on: Touches, *, searching: bool) -> ft.Control:
+    offline = status.state == "offline"
     mine = ui.say("我的记录", "My records") + (ui.say(" · 离线", " · offline") if offline else "")
     number = ft.Text(
         spans=[
-            ft.TextSpan(str(unsent), ft.TextStyle(size=LIVE, weight=ft.FontWeight.W_700)),
-            ft.TextSpan(ui.say(" 条未传", " unsent"), ft.TextStyle(size=22, weight=ft.FontWeight.W_700)),
+            ft.TextSpan(str(status.records.get("saved", 0)), ft.TextStyle(size=LIVE, weight=ft.FontWeight.W_700)),
+            ft.TextSpan(ui.say(" 条待传", " to send"), ft.TextStyle(size=22, weight=ft.FontWeight.W_700)),
         ],
         color=ui.look.ink,
     )
-    words = hook("unsent", ft.Container(column([secondary(ui, mine), number]), on_click=on_status))
+    words = hook("unsent", ft.Container(column([secondary(ui, mine), number]), on_click=on.status))
     words.expand = True
-    send = buttons.tonal(ui, "sync-now", ui.say("现在传", "Send now"), on_sync, glyph=ft.Icons.SYNC_ROUNDED)
-    return ft.Container(row([words, send]), padding=ft.Padding.only(left=GUTTER, right=GUTTER, top=10, bottom=10))
+    glyph = ft.Icons.SEARCH_OFF_ROUNDED if searching else ft.Icons.SEARCH_ROUNDED
+    look_for = buttons.round_icon(ui, "search-records", glyph, on.find, ui.say("搜记录", "Search records"))
+    send = buttons.tonal(
+        ui, "sync-now", ui.say("现在传", "Send now"), on.sync, glyph=ft.Icons.SYNC_ROUNDED, height=TOUCH_HEIGHT
+    )
+    padding = ft.Padding.only(left=GUTTER, right=GUTTER, top=10, bottom=10)
+    return ft.Container(row([words, look_for, send], spacing=8), padding=padding)
 
 
-def _filters(ui: Ui, counts: Mapping[str, int], chosen: str, on_filter: Tap) -> ft.Row:
-    return ft.Row([_filter(ui, state, count_of(counts, state), chosen, on_filter) for state in FILTERS], spacing=8)
+def _filters(ui: Ui, status: SyncStatus, chosen: str, on_filter: Tap) -> ft.Row:
+    return ft.Row(
+        [_filter(ui, state, count_of(status.records, state), chosen, on_filter) for state in FILTERS], spacing=8
+    )
 
 
 def _filter(ui: Ui, state: str, number: int, chosen: str, on_filter: Tap) -> ft.Control:
@@ -99,7 +115,7 @@ def _filter(ui: Ui, state: str, number: int, chosen: str, on_filter: Tap) -> ft.
         bgcolor=look.primary_soft if state == chosen else look.surface,
         border=ft.Border.all(2 if state == chosen or alarming else 1, edge),
         border_radius=RADIUS,
-        on_click=lambda _: on_filter("" if state == chosen else state),
+        on_click=lambda _: on_filter(state),
         ink=True,
     )
     named = hook(f"filter-{state}", box)
@@ -112,7 +128,8 @@ def state_colour(ui: Ui, state: str) -> str:
     return {"saved": look.saved, "sent": look.sent, "refused": look.danger}.get(state, look.ok)
 
 
-def record_line(ui: Ui, line: RecordLine) -> ft.Control:
+def record_line(ui: Ui, listed: Listed, on_open: Tap) -> ft.Control:
+    line = listed.line
     mark = row(
         [
             icon(glyphs.STATES[line.state], size=22, colour=state_colour(ui, line.state)),
@@ -123,14 +140,15 @@ def record_line(ui: Ui, line: RecordLine) -> ft.Control:
     return panels.line(
         ui,
         f"record-{line.number}",
-        ui.words.record(line.tag),
+        ui.words.record(line.tag) + (f" · {listed.about}" if listed.about else ""),
         glyph=glyphs.record(line.tag),
-        value=ui.words.when(line.changed_at),
+        value=ui.words.when(line.saved_at or line.changed_at),
         trailing=mark,
+        on_click=lambda _: on_open(line.id),
     )
 
 
-def _refused(ui: Ui, refused: Refused, on_remedy: Mapping[str, Tap]) -> ft.Control:
+def _refused(ui: Ui, refused: Refused, on_remedy: Remedies, on_open: Tap) -> ft.Control:
     line = refused.line
     head = row(
         [
@@ -139,25 +157,26 @@ def _refused(ui: Ui, refused: Refused, on_remedy: Mapping[str, Tap]) -> ft.Contr
             secondary(ui, ui.words.when(line.changed_at)),
         ]
     )
-    facts = panels.pairs(
-        ui,
-        [
-            (ui.say("原因", "Why"), ui.say(line.reason_zh, line.reason_en or line.reason_zh)),
-            (ui.say("没有丢", "Safe"), ui.say("照片和记录都在本机", "Photos and record are on this phone")),
-            (ui.say("怎么办", "To do"), ui.say(line.action_zh, line.action_en or line.action_zh) or _wait(ui)),
-        ],
-        width=64,
-        strong=False,
-    )
+    facts = panels.pairs(ui, why(ui, line), width=64, strong=False)
     inside = ft.Container(
-        column([head, facts, _remedy(ui, refused, on_remedy)], spacing=12),
+        column([head, facts, remedy_of(ui, refused, on_remedy)], spacing=12),
         border=ft.Border.only(left=ft.BorderSide(8, ui.look.danger)),
         padding=ft.Padding.only(left=14, right=14, top=12, bottom=14),
+        on_click=lambda _: on_open(line.id),
     )
     return hook(f"refused-{line.tag}-{line.number}", card(ui, inside, padding=0))
 
 
-def _remedy(ui: Ui, refused: Refused, on_remedy: Mapping[str, Tap]) -> ft.Control:
+def why(ui: Ui, line: RecordLine) -> list[tuple[str, str]]:
+    """Why it came back, what is safe, what to do."""
+    return [
+        (ui.say("原因", "Why"), ui.say(line.reason_zh, line.reason_en or line.reason_zh)),
+        (ui.say("没有丢", "Safe"), ui.say("照片和记录都在本机", "Photos and record are on this phone")),
+        (ui.say("怎么办", "To do"), ui.say(line.action_zh, line.action_en or line.action_zh) or _wait(ui)),
+    ]
+
+
+def remedy_of(ui: Ui, refused: Refused, on_remedy: Remedies) -> ft.Control:
     """A button only where it helps."""
     line, remedy = refused.line, refused.remedy
     if remedy == "corrected":
@@ -168,7 +187,7 @@ def _remedy(ui: Ui, refused: Refused, on_remedy: Mapping[str, Tap]) -> ft.Contro
         )
         return panels.notice(ui, by_phone)
     word, glyph = {
-        "retry": (ui.say("再传一次", "Send again"), ft.Icons.REPLAY_ROUNDED),
+        "retry": (ui.say("重传", "Send again"), ft.Icons.REPLAY_ROUNDED),
         "correct": (ui.say("填更正记录", "Record a correction"), ft.Icons.EDIT_NOTE_ROUNDED),
     }[remedy]
     return buttons.primary(ui, f"{remedy}-{line.number}", word, lambda _: on_remedy[remedy](line.id), glyph=glyph)
@@ -178,8 +197,15 @@ def _wait(ui: Ui) -> str:
     return ui.say("等办公室处理", "The office is looking into it")
 
 
-def _nothing(ui: Ui, chosen: str) -> ft.Control:
-    if chosen:
+def _nothing(ui: Ui, book: RecordBook) -> ft.Control:
+    if book.words:
+        return panels.empty(
+            ui,
+            ft.Icons.SEARCH_OFF_ROUNDED,
+            ui.say("没有找到", "Nothing found"),
+            ui.say("换个词，或者只搜一部分。", "Try another word, or a part of it."),
+        )
+    if book.chosen:
         return panels.empty(
             ui,
             ft.Icons.FILTER_LIST_OFF_ROUNDED,
@@ -194,91 +220,4 @@ def _nothing(ui: Ui, chosen: str) -> ft.Control:
             "从“今日”开始任务，或在巡线时上报隐患；记录先存在手机里。",
             "Start a task under “Today”; records are kept on the phone first.",
         ),
-    )
-
-
-def sync_screen(
-    ui: Ui,
-    *,
-    status: SyncStatus | None,
-    counts: Mapping[str, int],
-    photos: Mapping[str, int],
-    loss: Loss | None,
-    pill: tuple[ft.IconData, str, bool],
-    on_sync: Tap,
-    on_back: Tap,
-) -> ft.Control:
-    glyph, words, danger = pill
-    top = card(
-        ui,
-        column(
-            [
-                row(
-                    [
-                        icon(glyph, size=40, colour=ui.look.danger if danger else ui.look.primary),
-                        text(words, size=22, bold=True),
-                    ]
-                ),
-                secondary(
-                    ui,
-                    ui.say("上次办公室收到：", "Last accepted: ")
-                    + ui.words.ago(status.last_accepted_at if status else None),
-                ),
-            ],
-            spacing=8,
-        ),
-    )
-    body: list[ft.Control] = [top]
-    if status and status.error_zh:
-        body.append(panels.notice(ui, ui.say(status.error_zh, status.error_en), kind="warn"))
-    body.append(panels.listed(ui, [_path(ui, state, counts, photos) for state in FILTERS]))
-    if loss is not None:
-        body.append(_loss(ui, loss))
-    return column(
-        [
-            bars.head(ui, ui.say("同步状态", "Sync"), on_back=on_back),
-            scrolling(body, spacing=12, padding=ft.Padding.symmetric(horizontal=GUTTER, vertical=4)),
-            bars.dock(
-                ui,
-                [buttons.primary(ui, "sync-now", ui.say("现在同步", "Sync now"), on_sync, glyph=ft.Icons.SYNC_ROUNDED)],
-            ),
-        ],
-        expand=True,
-    )
-
-
-_MEANING = {
-    "saved": ("在手机里，断电也不丢", "On this phone; a power cut does not lose it"),
-    "sent": ("到了同步库，等办公室收", "At the hub, waiting for the office"),
-    "accepted": ("办公室已入库", "In the office's database"),
-    "refused": ("办公室退回，记录还在手机里", "Returned by the office; still on this phone"),
-}
-
-
-def _path(ui: Ui, state: str, counts: Mapping[str, int], photos: Mapping[str, int]) -> ft.Control:
-    pictures = count_of(photos, state)
-    tail = ui.say(f" · 照片 {pictures}", f" · {pictures} photos") if pictures else ""
-    return panels.line(
-        ui,
-        f"path-{state}",
-        ui.words.state(state),
-        glyph=glyphs.STATES[state],
-        glyph_colour=state_colour(ui, state),
-        subtitle=ui.say(*_MEANING[state]),
-        value=f"{count_of(counts, state)}{tail}",
-    )
-
-
-def _loss(ui: Ui, loss: Loss) -> ft.Control:
-    if loss.nothing:
-        return panels.notice(
-            ui, ui.say("现在丢了手机也不会丢记录。", "Losing this phone now would lose no record."), kind="ok"
-        )
-    return panels.notice(
-        ui,
-        ui.say(
-            f"只在本机：{loss.records} 条记录、{loss.photos} 张照片、{loss.drafts} 份草稿。先同步。",
-            f"Only here: {loss.records} records, {loss.photos} photos, {loss.drafts} drafts. Sync first.",
-        ),
-        kind="warn",
     )

@@ -6,6 +6,7 @@ import flet as ft
 
 from mobile_app.components import sync
 from mobile_app.components.ui import column
+from mobile_app.records.routes import to_sync
 from mobile_app.today.screens import AgendaLine, agenda, no_tasks, task_sheet, today_head
 from mobile_app.today.state import SHIFT
 from mobile_app.window import Window
@@ -13,8 +14,7 @@ from sync.documents.tasks import PatrolTask
 
 
 def pill(window: Window, *, short: bool = False) -> ft.Control:
-    app = window.desk.app
-    return sync.pill(window.ui, app.status, app.unsent, len(app.refused), window.goes("/sync"), short=short)
+    return sync.pill(window.ui, window.desk.app.status, to_sync(window), short=short)
 
 
 def today_tab(window: Window) -> ft.Control:

@@ -295,7 +295,7 @@ class TestRefused:
     async def test_each_record_that_came_back_offers_what_helps(self, open_app: OpenApp) -> None:
         screen = await open_app(before=came_back)
         await screen.sign_in()
-        await screen.sees("3 条退回")
+        await screen.sees("离线 · 3 条退回")
         await screen.tap("tab-records")
         await screen.sees("打电话给办公室处理")
         await screen.picture("7-came-back")
