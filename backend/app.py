@@ -15,11 +15,10 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
-from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 
-from backend import errors
+from backend import errors, figures
 from backend.accounts import routes as accounts
 from backend.accounts import service as accounts_service
 from backend.accounts.keys import SigningKeys
@@ -27,6 +26,7 @@ from backend.customers import routes as customers
 from backend.cylinders import routes as cylinders
 from backend.db import Database, transaction
 from backend.deliveries import routes as deliveries
+from backend.errors import UnauthenticatedError
 from backend.events import EventFeed
 from backend.hazards import routes as hazards
 from backend.intake import routes as intake
@@ -176,5 +176,13 @@ async def readyz(database: Database) -> Response[dict[str, str]]:
 
 
 @get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)
-async def metrics() -> Response[bytes]:
-    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+async def metrics(request: Request[Any, Any, Any], database: Database, settings: Settings) -> Response[bytes]:
+    """For this machine, or with the token of the settings: figures are no secret, but nobody else's either."""
+    client = request.client.host if request.client else ""
+    if not figures.may_scrape(client, request.headers, settings.metrics_token):
+        raise UnauthenticatedError(
+            "metrics.token_needed",
+            "只能在本机或凭 QIXUN_METRICS_TOKEN 读取。",
+            "Read from this machine, or with QIXUN_METRICS_TOKEN as a bearer token.",
+        )
+    return Response(await figures.page(database), headers={"Content-Type": CONTENT_TYPE_LATEST})

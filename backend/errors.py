@@ -16,6 +16,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from sqlalchemy.exc import DataError, IntegrityError
 
+from backend.figures import PROBLEMS
+
 PROBLEM_JSON = "application/problem+json"
 
 _log = structlog.get_logger(__name__)
@@ -128,9 +130,15 @@ _CONSTRAINTS = {
 }
 
 
+def note(content: dict[str, Any]) -> None:
+    """Counts a problem that somebody was told, by its code: codes are few, and name no row."""
+    PROBLEMS.labels(content["status"], content["code"]).inc()
+
+
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one exception handler: any error as problem+json, with the request's id, and no inner detail of a 500."""
     content = _as_problem(error)
+    note(content)
     if content["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request.failed", path=request.url.path, method=request.method, exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}

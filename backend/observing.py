@@ -16,6 +16,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from backend.figures import count_event
 from backend.settings import Settings
 
 REQUESTS = Counter("qixun_requests", "Answered requests", ["method", "route", "status"])
@@ -44,14 +45,26 @@ def configure_logging(settings: Settings) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            count_event,
+            _at_least(level),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        # Warnings are counted also where only errors are written.
+        wrapper_class=structlog.make_filtering_bound_logger(min(level, logging.INFO)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _at_least(level: int) -> Any:
+    def kept(_: Any, method: str, event: Any) -> Any:
+        if logging.getLevelNamesMapping()["ERROR" if method == "exception" else method.upper()] < level:
+            raise structlog.DropEvent
+        return event
+
+    return kept
 
 
 def observing(settings: Settings) -> Any:

@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Literal["inside", "outside"] = "inside"
     # True behind a TLS proxy: cookies are marked Secure, HSTS is sent.
     https: bool = False
+    # Who shows this as a bearer token reads /metrics from elsewhere; from this machine nothing is asked.
+    metrics_token: str = ""
+    # `qixun worker` shows its own /metrics on this port; 0: nowhere.
+    metrics_port: int = 0
     # The console's base map, the first that is set: a local PMTiles file, a key of 天地图, a template with {z}/{x}/{y};
     # none: the streets that the network itself shows.
     basemap: str = ""

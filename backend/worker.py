@@ -13,11 +13,13 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import psycopg
 import structlog
+from aiohttp import web
 from litestar import Litestar
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import audit
+from backend import audit, figures
 from backend.accounts.keys import SigningKeys
 from backend.db import Database
 from backend.events import listen
@@ -45,9 +47,33 @@ async def run_worker(settings: Settings) -> None:
         loop.add_signal_handler(name, stop.set)
     database = Database(settings)
     try:
-        await work(settings, database, SigningKeys(settings.data_dir / "keys"), stop)
+        async with shown_figures(settings, database):
+            await work(settings, database, SigningKeys(settings.data_dir / "keys"), stop)
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def shown_figures(settings: Settings, database: Database) -> AsyncIterator[None]:
+    """`/metrics` of a worker that runs apart from the server: lag and errors of intake are counted where it runs."""
+    if not settings.metrics_port:
+        yield
+        return
+
+    async def metrics(request: web.Request) -> web.Response:
+        if not figures.may_scrape(request.remote or "", request.headers, settings.metrics_token):
+            return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+        return web.Response(body=await figures.page(database), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.metrics_port).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager

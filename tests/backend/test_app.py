@@ -4,12 +4,16 @@ import msgspec
 import pytest
 from litestar import get
 from litestar.testing import AsyncTestClient
+from prometheus_client import REGISTRY, generate_latest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.app import create_app
 from backend.db import Database
 from backend.settings import Settings
 from tests.factories.accounts import bearer, make_company, make_staff
+
+# How `/metrics` counts a failure of the server.
+COUNTED = {"status": "500", "code": "server.failed"}
 
 
 class TestHealth:
@@ -26,7 +30,7 @@ class TestHealth:
 
     async def test_metrics_name_routes_not_rows(self, client: AsyncTestClient) -> None:
         await client.get("/healthz")
-        text = (await client.get("/metrics")).text
+        text = generate_latest().decode()
         assert 'qixun_requests_total{method="GET",route="/healthz",status="200"}' in text
 
 
@@ -94,6 +98,8 @@ class TestAnswers:
 
         app = create_app(settings, database=database, route_handlers=[fails])
         async with AsyncTestClient(app, raise_server_exceptions=False) as client:
+            before = REGISTRY.get_sample_value("qixun_problems_total", COUNTED) or 0
             answer = await client.get("/fails")
+        assert REGISTRY.get_sample_value("qixun_problems_total", COUNTED) == before + 1
         assert (answer.status_code, answer.json()["code"]) == (500, "server.failed")
         assert "1234" not in answer.text

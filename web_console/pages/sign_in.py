@@ -6,6 +6,7 @@ from litestar import Response, get, post
 from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend import errors
 from backend.accounts import service as accounts
 from backend.accounts.service.authentication import COOKIE
 from backend.db import Database
@@ -28,6 +29,7 @@ async def sign_in(request: Visit, database: Database, settings: Settings) -> Res
             database, settings, staff_number=staff_number, password=str(form.get("password", ""))
         )
     except AppError as error:
+        errors.note(error.problem())
         context = {"problem": error.problem(), "staff_number": staff_number, "next": target}
         return render(request, "sign_in.html", status=error.status, **context)
     answer = Redirect(target, status_code=303)
