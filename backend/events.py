@@ -4,14 +4,14 @@ A notification is a hint with few facts; whoever needs the row reads it. One con
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import psycopg
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.db import Database, libpq_url
@@ -22,6 +22,7 @@ _MAX_BYTES = 7900
 # A console that does not read for this many events is told to load anew.
 _QUEUE = 500
 _RECONNECT_S = 1.0
+_NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload")
 
 _log = structlog.get_logger(__name__)
 
@@ -39,10 +40,26 @@ RELOAD = Event("reload", "", "")
 
 async def announce(session: AsyncSession, kind: str, subject_id: str, organisation_id: str, **facts: Any) -> None:
     """Heard by every listener once the transaction has committed, never if it is rolled back."""
-    payload = msgspec.json.encode(Event(kind, subject_id, organisation_id, facts))
+    await announce_all(session, [Event(kind, subject_id, organisation_id, facts)])
+
+
+async def announce_all(session: AsyncSession, events: Iterable[Event]) -> None:
+    """In one statement; several of one kind in one unit are told as one, without a subject, and their `count`."""
+    together: dict[tuple[str, str], list[Event]] = {}
+    for event in events:
+        together.setdefault((event.kind, event.organisation_id), []).append(event)
+    if together:
+        payloads = [_payload(same) for same in together.values()]
+        await session.execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
+
+
+def _payload(same: Sequence[Event]) -> str:
+    first = same[0]
+    told = first if len(same) == 1 else Event(first.kind, "", first.organisation_id, {"count": len(same)})
+    payload = msgspec.json.encode(told)
     if len(payload) > _MAX_BYTES:
-        payload = msgspec.json.encode(Event(kind, subject_id, organisation_id))
-    await session.execute(select(func.pg_notify(CHANNEL, payload.decode())))
+        payload = msgspec.json.encode(Event(told.kind, told.subject_id, told.organisation_id))
+    return payload.decode()
 
 
 async def listen(database: Database, channel: str = CHANNEL) -> AsyncGenerator[str, None]:

@@ -1,6 +1,6 @@
-"""What intake hands to a domain: one field record that was read, checked and is owned, in the batch's transaction."""
+"""What intake hands to a domain: field records that were read, checked and are owned, in the batch's transaction."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -36,5 +36,8 @@ class Waiting(msgspec.Struct, frozen=True):
     refers_to: tuple[str, ...]
 
 
-# Idempotent, and never refuses a well-formed fact: a contradiction becomes a conflict for the office.
-Take = Callable[[AsyncSession, Taken[Any]], Awaitable[Waiting | None]]
+# Takes some records at once, in the order of their corrected time, then id; those of all tags that share a take come
+# together. Answers which of them wait, by their ids. Idempotent, and never refuses a well-formed fact: a contradiction
+# becomes a conflict for the office.
+Take = Callable[[AsyncSession, Sequence[Taken[Any]]], Awaitable[Mapping[str, Waiting]]]
+NONE_WAIT: Mapping[str, Waiting] = {}

@@ -1,14 +1,14 @@
 """Tells the regulator's feeds that a record came, changed or went, in the transaction that changed it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import upsert_rows
 from backend.changes.models import Change
 from backend.scope import Caller, within
 
@@ -54,26 +54,26 @@ async def changed(
     session: AsyncSession, dataset: Dataset, subject_id: str, organisation_id: str, *, deleted: bool = False
 ) -> None:
     """The record's next version, at the end of the feed; versions of one record count up without a gap."""
-    row = insert(Change).values(
-        dataset=dataset,
-        subject_id=subject_id,
-        organisation_id=organisation_id,
-        version=1,
-        deleted=deleted,
-        changed_at=datetime.now(UTC),
-    )
-    await session.execute(
-        row.on_conflict_do_update(
-            index_elements=["dataset", "subject_id"],
-            set_={
-                "version": Change.version + 1,
-                "deleted": row.excluded.deleted,
-                "changed_at": row.excluded.changed_at,
-                "organisation_id": row.excluded.organisation_id,
-                "position": None,
-            },
-        )
-    )
+    await changed_all(session, dataset, {subject_id: organisation_id}, deleted=deleted)
+
+
+async def changed_all(
+    session: AsyncSession, dataset: Dataset, subjects: Mapping[str, str], *, deleted: bool = False
+) -> None:
+    """Several records at once: the organisation of each by its id."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "dataset": dataset,
+            "subject_id": subject_id,
+            "organisation_id": organisation_id,
+            "deleted": deleted,
+            "changed_at": now,
+            "position": None,
+        }
+        for subject_id, organisation_id in sorted(subjects.items())
+    ]
+    await upsert_rows(session, Change, rows, key=("dataset", "subject_id"), also="version = t.version + 1")
 
 
 async def read_changes(

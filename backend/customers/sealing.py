@@ -5,6 +5,7 @@ a person's key makes every field of his unreadable, in backups too, while the fa
 """
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import insert_new, one_of
 from backend.customers.models import PersonKey
 from backend.errors import AppError
 from backend.settings import Settings, load_settings
@@ -31,7 +33,13 @@ class ErasedError(AppError):
 
 async def seal(session: AsyncSession, customer_id: str, organisation_id: str, field: str, text: str) -> bytes:
     """Raises `ErasedError` for a person whose key was destroyed: nothing new is kept of him."""
-    key = await _person_key(session, customer_id, organisation_id)
+    keys = await person_keys(session, {customer_id: organisation_id})
+    if customer_id not in keys:
+        raise ErasedError
+    return seal_with(keys[customer_id], customer_id, field, text)
+
+
+def seal_with(key: bytes, customer_id: str, field: str, text: str) -> bytes:
     return _encrypt(key, text.encode(), f"{customer_id}/{field}")
 
 
@@ -51,18 +59,34 @@ async def destroy_key(session: AsyncSession, customer_id: str, organisation_id: 
     await session.execute(now)
 
 
-async def _person_key(session: AsyncSession, customer_id: str, organisation_id: str) -> bytes:
+async def person_keys(session: AsyncSession, organisations: Mapping[str, str]) -> dict[str, bytes]:
+    """The keys of these customers (the organisation of each by his id), made where he has none; a destroyed one is
+    left out.
+    """
+    if not organisations:
+        return {}
     master = _master(session)
-    fresh = insert(PersonKey).values(
-        customer_id=customer_id,
-        organisation_id=organisation_id,
-        wrapped=_encrypt(master, os.urandom(_KEY_BYTES), customer_id),
+    wrapped = await _wrapped_keys(session, organisations)
+    fresh = [
+        {
+            "customer_id": customer_id,
+            "organisation_id": organisation_id,
+            "wrapped": _encrypt(master, os.urandom(_KEY_BYTES), customer_id),
+        }
+        for customer_id, organisation_id in sorted(organisations.items())
+        if customer_id not in wrapped
+    ]
+    if fresh:
+        await insert_new(session, PersonKey, fresh)
+        wrapped = await _wrapped_keys(session, organisations)
+    return {customer_id: _decrypt(master, key, customer_id) for customer_id, key in wrapped.items() if key is not None}
+
+
+async def _wrapped_keys(session: AsyncSession, customer_ids: Iterable[str]) -> dict[str, bytes | None]:
+    rows = await session.execute(
+        select(PersonKey.customer_id, PersonKey.wrapped).where(one_of(PersonKey.customer_id, sorted(customer_ids)))
     )
-    await session.execute(fresh.on_conflict_do_nothing())
-    wrapped = await session.scalar(select(PersonKey.wrapped).where(PersonKey.customer_id == customer_id))
-    if wrapped is None:
-        raise ErasedError
-    return _decrypt(master, wrapped, customer_id)
+    return {customer_id: key for customer_id, key in rows}  # noqa: C416 (rows are not pairs to dict)
 
 
 def _master(session: AsyncSession) -> bytes:

@@ -1,14 +1,16 @@
 """The customers' ledger: kept, searched, completed, and forgotten on demand."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
+from backend.bulk import one_of
 from backend.customers import sealing
 from backend.customers.models import Customer, CustomerPaper
 from backend.customers.rules import Finding, check_identity, masked, normal_identity
@@ -228,16 +230,21 @@ async def card(session: AsyncSession, customer_id: str) -> CustomerCard:
     return _card(customer, lon, lat, phone=await _opened(session, customer, "phone", customer.phone_sealed))
 
 
-async def missing_of(session: AsyncSession, customer_id: str) -> tuple[str, ...]:
-    """What a delivery lacks of this customer's record (5.8.3-07); a customer nobody knows lacks it all."""
-    lines = await _lines(session, [Customer.id == customer_id], 1, 0)
-    return lines[0].missing if lines else ("customer",)
+async def missing_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What deliveries lack of these customers' records (5.8.3-07); a customer nobody knows lacks it all."""
+    lines = await names_of(session, customer_ids)
+    return {key: lines[key].missing if key in lines else ("customer",) for key in customer_ids}
 
 
-async def own_id(session: AsyncSession, customer_id: str, company_id: str) -> str:
-    """A customer's id as a record of this company may name it: empty for another company's customer."""
-    foreign = select(Customer.id).where(Customer.id == customer_id, Customer.company_id != company_id)
-    return "" if await session.scalar(foreign) is not None else customer_id
+async def own_ids(session: AsyncSession, named: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Customers' ids as records may name them, by (id, company of the record): empty for another company's customer."""
+    pairs = set(named)
+    wanted = sorted({customer_id for customer_id, _ in pairs if customer_id})
+    company_of: dict[str, str] = {}
+    if wanted:
+        rows = await session.execute(select(Customer.id, Customer.company_id).where(one_of(Customer.id, wanted)))
+        company_of = {customer_id: company_id for customer_id, company_id in rows}  # noqa: C416
+    return {pair: pair[0] if company_of.get(pair[0], pair[1]) == pair[1] else "" for pair in pairs}
 
 
 async def names_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[str, CustomerLine]:
@@ -279,15 +286,24 @@ async def _opened(session: AsyncSession, customer: Customer, field: str, sealed:
     return await sealing.unseal(session, customer.id, field, sealed) if sealed is not None else ""
 
 
-async def seal_for(session: AsyncSession, customer_id: str, field: str, text: str) -> bytes | None:
-    """A personal text of a record about this customer; None where he is unknown or erased: then it is not kept."""
-    organisation_id = await session.scalar(select(Customer.organisation_id).where(Customer.id == customer_id))
-    if organisation_id is None:
-        return None
-    try:
-        return await sealing.seal(session, customer_id, organisation_id, field, text)
-    except sealing.ErasedError:
-        return None
+class Personal(msgspec.Struct, frozen=True):
+    """A personal text of a record about a customer; `field` says which, and of which record."""
+
+    customer_id: str
+    field: str
+    text: str
+
+
+async def seal_for(session: AsyncSession, texts: Sequence[Personal]) -> dict[str, bytes]:
+    """By field. Nothing is kept of a customer who is unknown or erased: his fields are left out."""
+    wanted = sorted({text.customer_id for text in texts})
+    rows = await session.execute(select(Customer.id, Customer.organisation_id).where(one_of(Customer.id, wanted)))
+    keys = await sealing.person_keys(session, {customer_id: organisation_id for customer_id, organisation_id in rows})  # noqa: C416
+    return {
+        text.field: sealing.seal_with(keys[text.customer_id], text.customer_id, text.field, text.text)
+        for text in texts
+        if text.customer_id in keys
+    }
 
 
 async def unseal_for(session: AsyncSession, customer_id: str, field: str, sealed: bytes | None) -> str:

@@ -1,50 +1,41 @@
 """Loading and refusals of cylinders taken into their chains."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
 from backend.cylinders.service import Scanned, record_movements
 from backend.positions import service as positions
-from backend.taken import Take, Taken, Waiting
-from sync.documents.cylinders import CylinderRefused, CylindersLoaded
+from backend.taken import NONE_WAIT, Take, Taken, Waiting
+from sync.documents.cylinders import CylindersLoaded
 
 
-async def take_loading(session: AsyncSession, taken: Taken[CylindersLoaded]) -> Waiting | None:
+async def take_scans(session: AsyncSession, takens: Sequence[Taken[Any]]) -> Mapping[str, Waiting]:
+    await record_movements(session, [(taken, _scanned(taken)) for taken in takens])
+    await positions.note_seen(session, takens)
+    await events.announce_all(session, [_event(taken) for taken in takens])
+    return NONE_WAIT
+
+
+def _scanned(taken: Taken[Any]) -> list[Scanned]:
     record = taken.record
-    await record_movements(
-        session,
-        taken,
-        [
+    if isinstance(record, CylindersLoaded):
+        return [
             Scanned(kind="loaded", scan=scan, vehicle=record.vehicle, station_id=record.station_id)
             for scan in record.cylinders
-        ],
-    )
-    await positions.note_seen(session, taken)
-    await events.announce(
-        session,
-        "cylinders.loaded",
-        record.id,
-        taken.organisation_id,
-        staff_id=taken.staff_id,
-        count=len(record.cylinders),
-    )
-    return None
+        ]
+    return [Scanned(kind="refused", scan=record.scan, detail=f"{record.purpose}: {', '.join(record.reasons)}")]
 
 
-async def take_refusal(session: AsyncSession, taken: Taken[CylinderRefused]) -> Waiting | None:
+def _event(taken: Taken[Any]) -> events.Event:
     record = taken.record
-    detail = f"{record.purpose}: {', '.join(record.reasons)}"
-    await record_movements(session, taken, [Scanned(kind="refused", scan=record.scan, detail=detail)])
-    await positions.note_seen(session, taken)
-    await events.announce(
-        session,
-        "cylinder.refused",
-        record.id,
-        taken.organisation_id,
-        code=record.scan.code,
-        reasons=list(record.reasons),
-    )
-    return None
+    if isinstance(record, CylindersLoaded):
+        facts = {"staff_id": taken.staff_id, "count": len(record.cylinders)}
+        return events.Event("cylinders.loaded", record.id, taken.organisation_id, facts)
+    facts = {"code": record.scan.code, "reasons": list(record.reasons)}
+    return events.Event("cylinder.refused", record.id, taken.organisation_id, facts)
 
 
-TAKES: dict[str, Take] = {"cylinders.loaded": take_loading, "cylinder.refused": take_refusal}
+TAKES: dict[str, Take] = {"cylinders.loaded": take_scans, "cylinder.refused": take_scans}

@@ -1,16 +1,16 @@
 """The cylinders' archive, and where each has been: who holds it now is folded from the facts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.accounts import service as accounts
+from backend.bulk import Row, insert_new, one_of
 from backend.customers import service as customers
 from backend.cylinders.models import Cylinder, CylinderMovement
 from backend.cylinders.rules import DUE_SOON_DAYS, Custody, Holder, Movement, State, fold, state_of
@@ -130,7 +130,7 @@ async def _adopt(session: AsyncSession, cylinder: Cylinder) -> None:
         )
         .values(cylinder_id=cylinder.id)
     )
-    await refold(session, cylinder.id)
+    await refold(session, [cylinder.id])
 
 
 async def list_cylinders(
@@ -248,34 +248,33 @@ def _unknown() -> MissingError:
     return MissingError("cylinder.unknown", "没有这个气瓶。", "There is no such cylinder.")
 
 
-async def record_movements(session: AsyncSession, taken: Taken[Any], scanned: Sequence[Scanned]) -> None:
-    """Each cylinder of a record, once; then who holds it is folded anew."""
-    known = await _known(session, taken.company_id, [each.scan for each in scanned])
-    moved: set[str] = set()
-    for each in scanned:
-        cylinder_id = known.get(_key(each.scan)) or known.get(each.scan.code)
-        row = insert(CylinderMovement).values(
-            record_id=taken.record.id,
-            organisation_id=taken.organisation_id,
-            company_id=taken.company_id,
-            cylinder_id=cylinder_id,
-            code=each.scan.code,
-            kind=each.kind,
-            at=taken.recorded_at,
-            staff_id=taken.staff_id,
-            vehicle=each.vehicle,
-            station_id=each.station_id,
-            customer_id=each.customer_id,
-            task_id=taken.record.task_id,
-            method=each.scan.method,
-            detail=each.detail,
-        )
-        await session.execute(row.on_conflict_do_nothing())
-        if cylinder_id is not None:
-            moved.add(cylinder_id)
-    # In one order always: two batches that move the same cylinders wait for each other instead of dead-locking.
-    for cylinder_id in sorted(moved):
-        await refold(session, cylinder_id)
+async def record_movements(session: AsyncSession, recorded: Sequence[tuple[Taken[Any], Sequence[Scanned]]]) -> None:
+    """Each cylinder of these records, once; then who holds it is folded anew."""
+    known = await _known(session, recorded)
+    rows = [_movement(taken, each, known) for taken, scanned in recorded for each in scanned]
+    rows.sort(key=lambda row: (row["record_id"], row["kind"], row["code"]))
+    await insert_new(session, CylinderMovement, rows)
+    await refold(session, {row["cylinder_id"] for row in rows if row["cylinder_id"] is not None})
+
+
+def _movement(taken: Taken[Any], each: Scanned, known: Mapping[tuple[str, str], str]) -> Row:
+    company_id, scan = taken.company_id, each.scan
+    return {
+        "record_id": taken.record.id,
+        "organisation_id": taken.organisation_id,
+        "company_id": company_id,
+        "cylinder_id": known.get((company_id, _key(scan))) or known.get((company_id, scan.code)),
+        "code": scan.code,
+        "kind": each.kind,
+        "at": taken.recorded_at,
+        "staff_id": taken.staff_id,
+        "vehicle": each.vehicle,
+        "station_id": each.station_id,
+        "customer_id": each.customer_id,
+        "task_id": taken.record.task_id,
+        "method": scan.method,
+        "detail": each.detail,
+    }
 
 
 def _key(scan: CylinderScan) -> str:
@@ -283,41 +282,74 @@ def _key(scan: CylinderScan) -> str:
     return scan.cylinder_id.rpartition(":")[2]
 
 
-async def _known(session: AsyncSession, company_id: str, scans: Sequence[CylinderScan]) -> dict[str, str]:
-    """Cylinder ids by id and by code."""
+async def _known(
+    session: AsyncSession, recorded: Sequence[tuple[Taken[Any], Sequence[Scanned]]]
+) -> dict[tuple[str, str], str]:
+    """Cylinder ids by company and id, and by company and code."""
+    scans = [each.scan for _, scanned in recorded for each in scanned]
     rows = await session.execute(
-        select(Cylinder.id, Cylinder.code).where(
-            Cylinder.company_id == company_id,
+        select(Cylinder.company_id, Cylinder.id, Cylinder.code).where(
+            one_of(Cylinder.company_id, {taken.company_id for taken, _ in recorded}),
             or_(
-                Cylinder.id.in_([key for scan in scans if (key := _key(scan))]),
-                Cylinder.code.in_([scan.code for scan in scans]),
+                one_of(Cylinder.id, {key for scan in scans if (key := _key(scan))}),
+                one_of(Cylinder.code, {scan.code for scan in scans}),
             ),
         )
     )
-    found: dict[str, str] = {}
-    for cylinder_id, code in rows:
-        found |= {cylinder_id: cylinder_id, code: cylinder_id}
+    found: dict[tuple[str, str], str] = {}
+    for company_id, cylinder_id, code in rows:
+        found |= {(company_id, cylinder_id): cylinder_id, (company_id, code): cylinder_id}
     return found
 
 
-async def refold(session: AsyncSession, cylinder_id: str) -> None:
-    """Holder and contradictions from all movements; a contradiction that a later arrival explains is taken back."""
-    query = select(Cylinder).where(Cylinder.id == cylinder_id).with_for_update()
-    cylinder = (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
-    movements = await _movements(session, cylinder_id)
-    custody = _custody(cylinder, movements)
-    holder = custody.holder
-    if (cylinder.holder_kind, cylinder.holder_id) != (holder.kind, holder.id):
-        await events.announce(session, "cylinder.moved", cylinder.id, cylinder.organisation_id)
-    cylinder.holder_kind, cylinder.holder_id = holder.kind, holder.id
-    cylinder.holder_since, cylinder.last_record_id = holder.since, holder.record_id
+async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
+    """Holders and contradictions from all movements; a contradiction that a later arrival explains is taken back."""
+    if not cylinder_ids:
+        return
+    # In one order always: two batches that move the same cylinders wait for each other instead of dead-locking.
+    # (FOR NO KEY UPDATE: the movements just written refer to them, those of the other batch too.)
+    query = select(Cylinder).where(one_of(Cylinder.id, sorted(cylinder_ids))).order_by(Cylinder.id)
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    cylinders = (await session.scalars(locked)).all()
+    movements = await _movements_of(session, cylinder_ids)
+    moved: list[events.Event] = []
+    found: list[intake.Contradiction] = []
+    for cylinder in cylinders:
+        custody = _custody(cylinder, movements[cylinder.id])
+        holder = custody.holder
+        if (cylinder.holder_kind, cylinder.holder_id) != (holder.kind, holder.id):
+            moved.append(events.Event("cylinder.moved", cylinder.id, cylinder.organisation_id))
+        cylinder.holder_kind, cylinder.holder_id = holder.kind, holder.id
+        cylinder.holder_since, cylinder.last_record_id = holder.since, holder.record_id
+        found += _contradictions(cylinder, custody)
     await session.flush()
-    subject = _document_id(cylinder)
-    found = [(f"cylinder.{each.kind}", (each.earlier, each.later, subject)) for each in custody.contradictions]
-    await intake.retract_conflicts(session, subject=subject, kind_prefix="cylinder.", keep=found)
+    await intake.retract_conflicts(
+        session,
+        subjects=[_document_id(cylinder) for cylinder in cylinders],
+        kind_prefix="cylinder.",
+        keep=[(each.kind, each.record_ids) for each in found],
+    )
+    await intake.open_conflicts(session, found)
+    await events.announce_all(session, moved)
+
+
+def _contradictions(cylinder: Cylinder, custody: Custody) -> list[intake.Contradiction]:
     facts = {"cylinder_id": cylinder.id, "code": cylinder.code}
-    for kind, ids in found:
-        await intake.open_conflict(session, cylinder.organisation_id, kind, ids, facts)
+    return [
+        intake.Contradiction(
+            cylinder.organisation_id, f"cylinder.{each.kind}", (each.earlier, each.later, _document_id(cylinder)), facts
+        )
+        for each in custody.contradictions
+    ]
+
+
+async def _movements_of(session: AsyncSession, cylinder_ids: Collection[str]) -> dict[str, list[CylinderMovement]]:
+    found: dict[str, list[CylinderMovement]] = {cylinder_id: [] for cylinder_id in cylinder_ids}
+    query = select(CylinderMovement).where(one_of(CylinderMovement.cylinder_id, sorted(cylinder_ids)))
+    for row in await session.scalars(query.order_by(CylinderMovement.at, CylinderMovement.record_id)):
+        if row.cylinder_id is not None:
+            found[row.cylinder_id].append(row)
+    return found
 
 
 async def _movements(session: AsyncSession, cylinder_id: str) -> Sequence[CylinderMovement]:

@@ -1,5 +1,6 @@
 """待核实: what could not be taken, kept byte for byte until the office takes it after all or dismisses it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,23 +27,50 @@ _log = structlog.get_logger(__name__)
 async def hold(
     session: AsyncSession,
     database: DatabaseName,
-    arrived: Arrived,
-    refused: Refused,
+    found: Sequence[tuple[Arrived, Refused]],
     *,
     owner: Owner | None,
     received_at: datetime,
-) -> Answer:
-    """Keeps it for the office, with an alarm where tampering is likely, and answers the phone."""
+) -> list[Answer]:
+    """Keeps them for the office, with an alarm where tampering is likely, and answers the phone."""
+    root = await find_root(session) if owner is None else ""
+    rows = [_row(database, arrived, refused, owner, root, received_at) for arrived, refused in found]
+    session.add_all(rows)
+    await session.flush()
+    told = []
+    for row in rows:
+        alarm = CODES[row.code].alarm
+        _log.warning("intake.quarantined", doc_id=row.doc_id, database=row.database, code=row.code, alarm=alarm)
+        await audit.record(
+            session,
+            None,
+            "record.quarantined",
+            "quarantine",
+            row.id,
+            {"doc_id": row.doc_id, "rev": row.rev, "database": row.database, "code": row.code},
+            organisation_id=row.organisation_id,
+            actor_id=database.owner,
+        )
+        facts = {"code": row.code, "alarm": alarm}
+        told.append(events.Event("record.quarantined", row.id, row.organisation_id, facts))
+    await events.announce_all(session, told)
+    return [
+        receipts.refused(arrived.id, arrived.rev, row.device_id, refused.code)
+        for (arrived, refused), row in zip(found, rows, strict=True)
+    ]
+
+
+def _row(  # noqa: PLR0917 - what came, what is wrong with it, whose it is
+    database: DatabaseName, arrived: Arrived, refused: Refused, owner: Owner | None, root: str, received_at: datetime
+) -> QuarantinedDocument:
     fields = loose_fields(arrived.body)
-    device_id = storable(str(fields.get("device_id", ""))[:120])
     unit_id = fields.get("unit_id")
-    if owner is None:
-        organisation_id = await find_root(session)
-    else:
+    organisation_id = root
+    if owner is not None:
         # What he wrote there may be anything, a list too.
         his = isinstance(unit_id, str) and unit_id in owner.units
         organisation_id = str(unit_id) if his else owner.company_id
-    row = QuarantinedDocument(
+    return QuarantinedDocument(
         id=new_key(),
         database=str(database),
         doc_id=key_of(arrived.id),
@@ -53,27 +81,11 @@ async def hold(
         detail=storable(refused.detail),
         organisation_id=organisation_id,
         staff_id=database.owner,
-        device_id=device_id,
+        device_id=storable(str(fields.get("device_id", ""))[:120]),
         body=arrived.body,
         attachment=arrived.attachment,
         received_at=received_at,
     )
-    session.add(row)
-    await session.flush()
-    alarm = CODES[refused.code].alarm
-    _log.warning("intake.quarantined", doc_id=row.doc_id, database=str(database), code=refused.code, alarm=alarm)
-    await audit.record(
-        session,
-        None,
-        "record.quarantined",
-        "quarantine",
-        row.id,
-        {"doc_id": row.doc_id, "rev": row.rev, "database": row.database, "code": row.code},
-        organisation_id=organisation_id,
-        actor_id=database.owner,
-    )
-    await events.announce(session, "record.quarantined", row.id, organisation_id, code=row.code, alarm=alarm)
-    return receipts.refused(arrived.id, arrived.rev, device_id, refused.code)
 
 
 async def list_quarantined(

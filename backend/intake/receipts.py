@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import one_of
 from backend.intake import service
 from backend.intake.models import Fact, FactPhoto, IntakeEntry, QuarantinedDocument
 from backend.intake.rules import CODES, key_of
@@ -54,16 +55,18 @@ async def send(session: AsyncSession, database: DatabaseName, answers: Iterable[
         there = arrived.get(answer.entry.record_id, 0)
         entry = msgspec.structs.replace(answer.entry, photos_arrived=there) if there else answer.entry
         by_device.setdefault(answer.device_id or NO_DEVICE, []).append(entry)
-    target = DatabaseName("user", database.owner, database.quarter)
-    for device_id, entries in sorted(by_device.items()):
-        for start in range(0, len(entries), ENTRIES_AT_MOST):
-            receipt = Receipt(
-                id=new_id("receipt"),
-                device_id=device_id,
-                issued_at=datetime.now(UTC),
-                entries=tuple(entries[start : start + ENTRIES_AT_MOST]),
-            )
-            await service.post_into(session, target, receipt)
+    found = [
+        Receipt(
+            id=new_id("receipt"),
+            device_id=device_id,
+            issued_at=datetime.now(UTC),
+            entries=tuple(entries[start : start + ENTRIES_AT_MOST]),
+        )
+        for device_id, entries in sorted(by_device.items())
+        for start in range(0, len(entries), ENTRIES_AT_MOST)
+    ]
+    if found:
+        await service.post_into(session, DatabaseName("user", database.owner, database.quarter), found)
 
 
 async def count_photos(session: AsyncSession, fact_ids: Sequence[str]) -> dict[str, int]:
@@ -71,7 +74,7 @@ async def count_photos(session: AsyncSession, fact_ids: Sequence[str]) -> dict[s
     rows = await session.execute(
         select(FactPhoto.fact_id, func.count())
         .join(Fact, Fact.id == FactPhoto.photo_id)
-        .where(FactPhoto.fact_id.in_([key_of(fact_id) for fact_id in fact_ids]))
+        .where(one_of(FactPhoto.fact_id, [key_of(fact_id) for fact_id in fact_ids]))
         .group_by(FactPhoto.fact_id)
     )
     return {fact_id: count for fact_id, count in rows}  # noqa: C416 (rows are not pairs to dict)
@@ -82,7 +85,7 @@ async def records_of_photos(session: AsyncSession, photo_ids: Sequence[str]) -> 
     rows = await session.execute(
         select(Fact.id, Fact.rev, Fact.device_id, Fact.state)
         .join(FactPhoto, FactPhoto.fact_id == Fact.id)
-        .where(FactPhoto.photo_id.in_(photo_ids))
+        .where(one_of(FactPhoto.photo_id, photo_ids))
         .distinct()
     )
     return [accepted(i, rev, device, waiting=state == "waiting") for i, rev, device, state in rows]
@@ -94,7 +97,9 @@ async def repeated(session: AsyncSession, database: DatabaseName, doc_ids: Seque
         select(Fact.id, IntakeEntry.rev, Fact.device_id, Fact.state)
         .join(IntakeEntry, IntakeEntry.doc_id == Fact.id)
         .where(
-            IntakeEntry.database == str(database), IntakeEntry.doc_id.in_(doc_ids), IntakeEntry.outcome != "quarantined"
+            IntakeEntry.database == str(database),
+            one_of(IntakeEntry.doc_id, doc_ids),
+            IntakeEntry.outcome != "quarantined",
         )
     )
     answers = [accepted(i, rev, device, waiting=state == "waiting") for i, rev, device, state in facts]
@@ -107,7 +112,7 @@ async def repeated(session: AsyncSession, database: DatabaseName, doc_ids: Seque
             QuarantinedDocument.state,
         ).where(
             QuarantinedDocument.database == str(database),
-            QuarantinedDocument.doc_id.in_(doc_ids),
+            one_of(QuarantinedDocument.doc_id, doc_ids),
             QuarantinedDocument.state != "taken",
         )
     )

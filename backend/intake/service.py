@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import upsert_rows
 from backend.db import new_key
 from backend.intake.models import Conflict, HubDatabase, OutboxDocument
 from sync.databases import DatabaseName, media_database, parse_database, unit_database, user_database
@@ -40,10 +41,10 @@ async def post_all(session: AsyncSession, *, documents: Iterable[BackendDocument
     await wake_outbox(session)
 
 
-async def post_into(session: AsyncSession, database: DatabaseName, document: BackendDocument) -> None:
-    """Puts a document on its way into this very database."""
+async def post_into(session: AsyncSession, database: DatabaseName, documents: Iterable[BackendDocument]) -> None:
+    """Puts documents on their way into this very database."""
     await _wish(session, str(database))
-    await _want(session, str(database), {document.id: encode_body(document)})
+    await _want(session, str(database), {document.id: encode_body(document) for document in documents})
     await wake_outbox(session)
 
 
@@ -86,26 +87,18 @@ async def _targets(
 
 
 async def _want(session: AsyncSession, database: str, bodies: Mapping[str, bytes | None]) -> None:
-    if not bodies:
-        return
-    row = insert(OutboxDocument)
-    wanted = row.on_conflict_do_update(
-        index_elements=["database", "doc_id"],
-        set_={
-            "body": row.excluded.body,
-            "sha256": row.excluded.sha256,
-            "version": OutboxDocument.version + 1,
-            "due_at": func.now(),
-            "attempts": 0,
-            "changed_at": func.now(),
-        },
-        where=OutboxDocument.sha256 != row.excluded.sha256,
-    )
     rows = [
         {"database": database, "doc_id": doc_id, "body": body, "sha256": hashlib.sha256(body or b"").digest()}
         for doc_id, body in sorted(bodies.items())
     ]
-    await session.execute(wanted, rows)
+    await upsert_rows(
+        session,
+        OutboxDocument,
+        rows,
+        key=("database", "doc_id"),
+        also="version = t.version + 1, due_at = now(), attempts = 0, changed_at = now()",
+        where="t.sha256 <> excluded.sha256",
+    )
 
 
 async def rewrite(session: AsyncSession, database: DatabaseName, doc_ids: Sequence[str]) -> None:
@@ -172,37 +165,63 @@ async def _carry_membership(session: AsyncSession, database: DatabaseName) -> No
         await _want(session, str(database), {doc_id: body})
 
 
+class Contradiction(msgspec.Struct, frozen=True):
+    """What is put before the office; the same records with the same `kind` are one conflict."""
+
+    organisation_id: str
+    kind: str
+    record_ids: Sequence[str]
+    facts: Mapping[str, Any]
+
+
 async def open_conflict(
     session: AsyncSession, organisation_id: str, kind: str, record_ids: Sequence[str], facts: Mapping[str, Any]
 ) -> str:
     """Puts a contradiction before the office (问题单) and answers its id; the same one is opened once."""
-    ids = sorted(set(record_ids))
-    row = insert(Conflict).values(
-        id=new_key(),
-        organisation_id=organisation_id,
-        kind=kind,
-        key=" ".join(ids),
-        record_ids=ids,
-        facts=msgspec.to_builtins(dict(facts)),
-    )
-    again = row.on_conflict_do_update(index_elements=["kind", "key"], set_={"facts": row.excluded.facts})
-    found: str | None = await session.scalar(again.returning(Conflict.id))
-    assert found is not None
+    (found,) = await open_conflicts(session, [Contradiction(organisation_id, kind, record_ids, facts)])
     return found
 
 
+async def open_conflicts(session: AsyncSession, found: Iterable[Contradiction]) -> Sequence[str]:
+    """Several at once; the ids of those that are open or settled now, in the order of their keys."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in found:
+        ids = sorted(set(each.record_ids))
+        key = " ".join(ids)
+        rows[each.kind, key] = {
+            "id": new_key(),
+            "organisation_id": each.organisation_id,
+            "kind": each.kind,
+            "key": key,
+            "record_ids": ids,
+            "facts": msgspec.to_builtins(dict(each.facts)),
+            "opened_at": datetime.now(UTC),
+            "state": "open",
+            "settled_by": "",
+            "settlement": "",
+        }
+    return await upsert_rows(
+        session,
+        Conflict,
+        [row for _, row in sorted(rows.items())],
+        key=("kind", "key"),
+        change=("facts",),
+        returning="id",
+    )
+
+
 async def retract_conflicts(
-    session: AsyncSession, *, subject: str, kind_prefix: str, keep: Collection[tuple[str, Sequence[str]]]
+    session: AsyncSession, *, subjects: Collection[str], kind_prefix: str, keep: Collection[tuple[str, Sequence[str]]]
 ) -> None:
-    """Takes back what is open about a subject (one of the record ids) but for `keep`: a record that came late has
-    explained it. What the office has settled stays.
+    """Takes back what is open about these subjects (each one of the record ids) but for `keep`: a record that came
+    late has explained it. What the office has settled stays.
     """
     kept = [(kind, " ".join(sorted(set(ids)))) for kind, ids in keep]
     await session.execute(
         delete(Conflict).where(
             Conflict.state == "open",
             Conflict.kind.startswith(kind_prefix, autoescape=True),
-            Conflict.record_ids.contains([subject]),
+            Conflict.record_ids.overlap(sorted(subjects)),
             tuple_(Conflict.kind, Conflict.key).not_in(kept),
         )
     )

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import delete, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
+from backend.bulk import insert_new, insert_rows, one_of
 from backend.intake import clocks, quarantined, receipts, service
 from backend.intake.models import Fact, FactPhoto, FactReference, IntakeEntry
 from backend.intake.owners import find_owner
@@ -104,11 +104,16 @@ async def _take(
     *,
     again: bool,
 ) -> int:
-    known = await logged(session, database, [(a.id, a.rev) for a in arrived])
-    batch = _Batch(database, await find_owner(session, database.owner), received_at)
-    fresh = [a for a in arrived if (key_of(a.id), a.rev) not in known]
-    if again and known:
-        batch.answers += await receipts.repeated(session, database, [doc_id for doc_id, _ in known])
+    # What the backend wrote itself comes by again, often alone: it costs no statement.
+    strange = _without_ours(arrived, setup)
+    if not strange:
+        return 0
+    known = await logged(session, database, [(a.id, a.rev) for a in strange])
+    fresh = [a for a in strange if (key_of(a.id), a.rev) not in known]
+    answers = await receipts.repeated(session, database, [doc_id for doc_id, _ in known]) if again and known else []
+    if not fresh and not answers:
+        return 0
+    batch = _Batch(database, await find_owner(session, database.owner), received_at, answers=answers)
     await _judge(session, batch, fresh, setup)
     takens = await _store_facts(session, batch)
     await _take_all(session, batch, takens, setup.takes)
@@ -118,6 +123,15 @@ async def _take(
         company_id = batch.owner.company_id
         await events.announce(session, "records.taken", str(database), company_id, count=len(batch.good))
     return len(batch.good)
+
+
+def _without_ours(arrived: Sequence[Arrived], setup: Setup) -> list[Arrived]:
+    keys = setup.keys()
+    return [a for a in arrived if not (a.body and tag_of(a.id) in BACKEND_TYPES and _is_ours(a, keys))]
+
+
+def _is_ours(arrived: Arrived, keys: Mapping[str, str]) -> bool:
+    return not arrived.deleted and arrived.readable and verify(arrived.id, arrived.body, keys)
 
 
 async def take_after_all(
@@ -164,13 +178,13 @@ async def logged(
     session: AsyncSession, database: DatabaseName, revisions: Sequence[tuple[str, str]]
 ) -> frozenset[tuple[str, str]]:
     """Which of these revisions (id, rev) intake has met in this database before."""
+    asked = {(key_of(doc_id), rev) for doc_id, rev in revisions}
     rows = await session.execute(
         select(IntakeEntry.doc_id, IntakeEntry.rev).where(
-            IntakeEntry.database == str(database),
-            tuple_(IntakeEntry.doc_id, IntakeEntry.rev).in_([(key_of(doc_id), rev) for doc_id, rev in revisions]),
+            IntakeEntry.database == str(database), one_of(IntakeEntry.doc_id, {doc_id for doc_id, _ in asked})
         )
     )
-    return frozenset((doc_id, rev) for doc_id, rev in rows)
+    return frozenset(pair for doc_id, rev in rows if (pair := (doc_id, rev)) in asked)
 
 
 async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived], setup: Setup) -> None:
@@ -198,7 +212,7 @@ async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived],
 
 async def _existing(session: AsyncSession, arrived: Sequence[Arrived]) -> dict[str, tuple[str, str]]:
     rows = await session.execute(
-        select(Fact.id, Fact.rev, Fact.staff_id).where(Fact.id.in_([key_of(a.id) for a in arrived]))
+        select(Fact.id, Fact.rev, Fact.staff_id).where(one_of(Fact.id, [key_of(a.id) for a in arrived]))
     )
     return {fact_id: (rev, staff_id) for fact_id, rev, staff_id in rows}
 
@@ -235,10 +249,9 @@ async def _store_facts(session: AsyncSession, batch: _Batch) -> list[Taken[Any]]
     ]
     bodies = {one.id: one.body for one, _ in batch.good}
     rows = [_fact_row(t, bodies[t.record.id]) for t in sorted(takens, key=lambda t: t.record.id)]
-    await session.execute(insert(Fact), rows)
+    await insert_rows(session, Fact, rows)
     named = [{"fact_id": t.record.id, "photo_id": p} for t in takens for p in dict.fromkeys(t.record.photos)]
-    if named:
-        await session.execute(insert(FactPhoto).on_conflict_do_nothing(), named)
+    await insert_new(session, FactPhoto, named)
     return sorted(takens, key=lambda t: (t.recorded_at, t.record.id))
 
 
@@ -266,12 +279,15 @@ def _fact_row(taken: Taken[Any], body: bytes) -> dict[str, Any]:
 async def _take_all(
     session: AsyncSession, batch: _Batch, takens: Sequence[Taken[Any]], takes: Mapping[str, Take]
 ) -> None:
+    if not takens:
+        return
+    waiting: dict[str, Waiting] = {}
+    for take, together in _by_take(takens, takes):
+        waiting |= await take(session, together)
+    await _remember_waits(session, waiting)
     for taken in takens:
         fact_id = taken.record.id
-        waiting = await takes[tag_of(fact_id)](session, taken)
-        if waiting is not None:
-            await _remember_wait(session, fact_id, waiting)
-        batch.answers.append(receipts.accepted(fact_id, taken.rev, taken.device_id, waiting=waiting is not None))
+        batch.answers.append(receipts.accepted(fact_id, taken.rev, taken.device_id, waiting=fact_id in waiting))
     arrived = [taken.record.id for taken in takens]
     batch.answers += await settle(session, arrived, takes)
     pictures = [doc_id for doc_id in arrived if tag_of(doc_id) == PHOTO_TAG]
@@ -279,44 +295,103 @@ async def _take_all(
         batch.answers += await receipts.records_of_photos(session, pictures)
 
 
+def _by_take(takens: Sequence[Taken[Any]], takes: Mapping[str, Take]) -> list[tuple[Take, list[Taken[Any]]]]:
+    """Each take with its records, always in the order of the table: rows are locked in one order by every batch."""
+    by_tag: dict[str, list[Taken[Any]]] = {}
+    for taken in takens:
+        by_tag.setdefault(tag_of(taken.record.id), []).append(taken)
+    together: dict[Take, list[Taken[Any]]] = {}
+    for tag, take in takes.items():
+        together.setdefault(take, []).extend(by_tag.get(tag, ()))
+    return [(take, sorted(its, key=_in_time)) for take, its in together.items() if its]
+
+
+def _in_time(taken: Taken[Any]) -> tuple[datetime, str]:
+    return taken.recorded_at, taken.record.id
+
+
 def is_passing(error: Exception) -> bool:
     """Whether another try may succeed: deadlock, lost connection, a shutting-down or overfull server."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, OSError)
     state = getattr(error.orig, "sqlstate", None) or ""
-    # Another worker is taking the same fact from another database at this moment.
-    race = state == _UNIQUE_VIOLATION and "pk_facts" in str(error.orig)
+    # Another worker is writing the same row from another database at this moment: it was not there when asked for.
+    race = state == _UNIQUE_VIOLATION and '"pk_' in str(error.orig)
     return race or error.connection_invalidated or state.startswith(_PASSING)
 
 
-async def _remember_wait(session: AsyncSession, fact_id: str, waiting: Waiting) -> None:
-    await session.execute(update(Fact).where(Fact.id == fact_id).values(state="waiting"))
-    rows = [{"fact_id": fact_id, "refers_to": target} for target in dict.fromkeys(waiting.refers_to)]
-    if rows:
-        await session.execute(insert(FactReference).on_conflict_do_nothing(), rows)
+async def _remember_waits(session: AsyncSession, waiting: Mapping[str, Waiting]) -> None:
+    if not waiting:
+        return
+    await session.execute(update(Fact).where(one_of(Fact.id, sorted(waiting))).values(state="waiting"))
+    rows = [
+        {"fact_id": fact_id, "refers_to": target}
+        for fact_id, wait in sorted(waiting.items())
+        for target in dict.fromkeys(wait.refers_to)
+    ]
+    await insert_new(session, FactReference, rows)
 
 
 async def settle(session: AsyncSession, arrived: Sequence[str], takes: Mapping[str, Take]) -> list[Answer]:
     """Takes the waiting facts that refer to one of these once more; what was settled is answered anew."""
-    referring = select(FactReference.fact_id).where(FactReference.refers_to.in_(arrived))
+    referring = select(FactReference.fact_id).where(one_of(FactReference.refers_to, arrived))
     waiting = select(Fact).where(Fact.state == "waiting", Fact.id.in_(referring))
-    facts = await session.scalars(waiting.order_by(Fact.recorded_at, Fact.id))
-    return [answer for fact in facts.all() if (answer := await _take_again(session, fact, takes)) is not None]
+    return await _take_again(session, (await session.scalars(waiting)).all(), takes)
 
 
 async def settle_some(session: AsyncSession, takes: Mapping[str, Take], limit: int) -> None:
     """Tries some of the waiting facts again: what they refer to may have come by another way than a record."""
     waiting = select(Fact).where(Fact.state == "waiting").order_by(func.random()).limit(limit)
     facts = (await session.scalars(waiting.with_for_update(skip_locked=True))).all()
-    for fact in facts:
-        database = parse_database(fact.database)
-        answer = await _take_again(session, fact, takes)
-        if answer is not None and database is not None:
-            await receipts.send(session, database, [answer])
+    database_of = {fact.id: fact.database for fact in facts}
+    by_database: dict[str, list[Answer]] = {}
+    for answer in await _take_again(session, facts, takes):
+        by_database.setdefault(database_of[answer.entry.record_id], []).append(answer)
+    for name, answers in sorted(by_database.items()):
+        database = parse_database(name)
+        if database is not None:
+            await receipts.send(session, database, answers)
 
 
-async def _take_again(session: AsyncSession, fact: Fact, takes: Mapping[str, Take]) -> Answer | None:
-    taken: Taken[Any] = Taken(
+async def _take_again(session: AsyncSession, facts: Sequence[Fact], takes: Mapping[str, Take]) -> list[Answer]:
+    takens = {fact.id: _taken_of(fact) for fact in facts}
+    still: dict[str, Waiting] = {}
+    failed: set[str] = set()
+    for take, together in _by_take(list(takens.values()), takes):
+        await _try_again(session, take, together, still, failed)
+    tried = sorted(takens.keys() - failed)
+    if not tried:
+        return []
+    await session.execute(delete(FactReference).where(one_of(FactReference.fact_id, tried)))
+    await _remember_waits(session, still)
+    settled = [takens[fact_id] for fact_id in tried if fact_id not in still]
+    done = [taken.record.id for taken in settled]
+    await session.execute(update(Fact).where(one_of(Fact.id, done)).values(state="accepted"))
+    return [receipts.accepted(taken.record.id, taken.rev, taken.device_id) for taken in settled]
+
+
+async def _try_again(
+    session: AsyncSession, take: Take, takens: Sequence[Taken[Any]], still: dict[str, Waiting], failed: set[str]
+) -> None:
+    """Notes which of them still wait, and which failed: those were taken once, and what came now must not suffer."""
+    try:
+        async with session.begin_nested():
+            still |= await take(session, takens)
+            return
+    except Exception as error:
+        if is_passing(error):
+            raise
+        if len(takens) == 1:
+            failed.add(takens[0].record.id)
+            _log.exception("intake.not_settled", doc_id=takens[0].record.id)
+            return
+    middle = len(takens) // 2
+    for half in (takens[:middle], takens[middle:]):
+        await _try_again(session, take, half, still, failed)
+
+
+def _taken_of(fact: Fact) -> Taken[Any]:
+    return Taken(
         record=decode_record(fact.id, fact.body),
         rev=fact.rev,
         database=fact.database,
@@ -327,45 +402,31 @@ async def _take_again(session: AsyncSession, fact: Fact, takes: Mapping[str, Tak
         recorded_at=fact.recorded_at,
         received_at=fact.received_at,
     )
-    try:
-        async with session.begin_nested():
-            still = await takes[fact.tag](session, taken)
-    except Exception as error:  # it was taken once; what came now must not suffer for it
-        if is_passing(error):
-            raise
-        _log.exception("intake.not_settled", doc_id=taken.record.id)
-        return None
-    await session.execute(delete(FactReference).where(FactReference.fact_id == taken.record.id))
-    if still is not None:
-        await _remember_wait(session, taken.record.id, still)
-        return None
-    await session.execute(update(Fact).where(Fact.id == taken.record.id).values(state="accepted"))
-    return receipts.accepted(taken.record.id, taken.rev, taken.device_id)
 
 
 async def _write_down(session: AsyncSession, batch: _Batch) -> None:
     """The log of this batch, and what was refused for the office."""
-    rows = [_entry(batch, one, "accepted") for one, _ in batch.good]
+    rows = [_entry(batch, one, "accepted", record.device_id, record.record_number) for one, record in batch.good]
     for one, record in batch.duplicates:
-        rows.append(_entry(batch, one, "duplicate"))
+        rows.append(_entry(batch, one, "duplicate", record.device_id, record.record_number))
         batch.answers.append(receipts.accepted(one.id, one.rev, record.device_id))
-    for one, refusal in batch.refused:
-        rows.append(_entry(batch, one, "quarantined"))
-        batch.answers.append(
-            await quarantined.hold(
-                session, batch.database, one, refusal, owner=batch.owner, received_at=batch.received_at
-            )
+    for one, _ in batch.refused:
+        fields = loose_fields(one.body)
+        number = fields.get("record_number")
+        known = number if isinstance(number, int) and 0 < number < 2**62 else None
+        rows.append(_entry(batch, one, "quarantined", storable(str(fields.get("device_id", ""))[:200]), known))
+    rows.sort(key=lambda row: (row["doc_id"], row["rev"]))
+    await insert_new(session, IntakeEntry, rows)
+    if batch.refused:
+        batch.answers += await quarantined.hold(
+            session, batch.database, batch.refused, owner=batch.owner, received_at=batch.received_at
         )
-    if rows:
-        await session.execute(insert(IntakeEntry).on_conflict_do_nothing(), rows)
     spoilt = [key_of(one.id) for one, _ in batch.refused if tag_of(one.id) in BACKEND_TYPES]
     if spoilt:
         await service.rewrite(session, batch.database, spoilt)
 
 
-def _entry(batch: _Batch, arrived: Arrived, outcome: str) -> dict[str, Any]:
-    fields = loose_fields(arrived.body)
-    number = fields.get("record_number")
+def _entry(batch: _Batch, arrived: Arrived, outcome: str, device_id: str, number: int | None) -> dict[str, Any]:
     return {
         "database": str(batch.database),
         "doc_id": key_of(arrived.id),
@@ -373,7 +434,7 @@ def _entry(batch: _Batch, arrived: Arrived, outcome: str) -> dict[str, Any]:
         "seq": arrived.seq,
         "sha256": hashlib.sha256(arrived.body).digest(),
         "kind": batch.database.kind,
-        "device_id": storable(str(fields.get("device_id", ""))[:200]),
-        "record_number": number if isinstance(number, int) and 0 < number < 2**62 else None,
+        "device_id": device_id,
+        "record_number": number,
         "outcome": outcome,
     }

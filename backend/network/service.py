@@ -1,13 +1,13 @@
 """The pipe network as others ask for it: areas, pipes to walk, what is near, and maps."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import shapely
-from geoalchemy2 import Geography
 from geoalchemy2.shape import from_shape, to_shape
-from sqlalchemy import ColumnElement, Numeric, Select, cast, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Numeric, Select, cast, func, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -30,7 +30,7 @@ __all__ = [
     "find_pipes",
     "import_network",
     "list_areas",
-    "nearest_pipe",
+    "nearest_pipes",
     "network_version",
     "pipes_geojson",
     "pipes_of_area",
@@ -78,21 +78,53 @@ async def find_pipes(session: AsyncSession, pipe_ids: Iterable[str]) -> dict[str
     return {line.id: line for line in await _lines(session, select(Pipe).where(Pipe.id.in_(set(pipe_ids))))}
 
 
-async def nearest_pipe(
-    session: AsyncSession, organisation_id: str, *, lon: float, lat: float, within_m: float
-) -> NearPipe | None:
-    """The unit's nearest pipe, measured on the ellipsoid."""
-    point = cast(func.ST_SetSRID(func.ST_MakePoint(lon, lat), CGCS2000), Geography("POINT", srid=CGCS2000))
-    line = cast(Pipe.line, Geography("LINESTRING", srid=CGCS2000))
-    distance_m = func.ST_Distance(line, point)
-    statement = (
-        select(Pipe.id, Pipe.code, Pipe.pressure_level, distance_m.label("distance_m"))
-        .where(Pipe.organisation_id == organisation_id, func.ST_DWithin(line, point, within_m))
-        .order_by(distance_m)
-        .limit(1)
-    )
-    row = (await session.execute(statement)).mappings().first()
-    return NearPipe(**row) if row else None
+class Place(msgspec.Struct, frozen=True):
+    """A point in degrees (CGCS2000) and the unit whose pipes it is looked for among."""
+
+    organisation_id: str
+    lon: float
+    lat: float
+
+
+# For each place the unit's nearest pipe, measured on the ellipsoid. The box, a little too large, is what the index on
+# the pipes' lines is asked for: a degree has at least 110 km, and eastwards 111 km times the cosine of the latitude.
+_NEAREST = text(
+    f"""
+    SELECT place.number, near.id, near.code, near.pressure_level, near.distance_m
+    FROM unnest(CAST(:organisations AS text[]), CAST(:lons AS float8[]), CAST(:lats AS float8[]))
+        WITH ORDINALITY AS place (organisation_id, lon, lat, number)
+    CROSS JOIN LATERAL (SELECT ST_SetSRID(ST_MakePoint(place.lon, place.lat), {CGCS2000}) AS point) AS here
+    CROSS JOIN LATERAL (
+        SELECT p.id, p.code, p.pressure_level, ST_Distance(CAST(p.line AS geography), CAST(here.point AS geography))
+            AS distance_m
+        FROM pipes AS p
+        WHERE p.organisation_id = place.organisation_id
+            AND p.line && ST_Expand(
+                here.point,
+                CAST(:within_m / (111000.0 * greatest(cos(radians(place.lat)), 0.001)) AS float8),
+                CAST(:within_m / 110000.0 AS float8)
+            )
+            AND ST_DWithin(CAST(p.line AS geography), CAST(here.point AS geography), :within_m)
+        ORDER BY distance_m, p.id
+        LIMIT 1
+    ) AS near
+    """  # noqa: S608 - our own number
+)
+
+
+async def nearest_pipes(session: AsyncSession, places: Sequence[Place], *, within_m: float) -> list[NearPipe | None]:
+    """The nearest pipe of each place, in their order."""
+    found: list[NearPipe | None] = [None] * len(places)
+    if places:
+        given = {
+            "organisations": [place.organisation_id for place in places],
+            "lons": [place.lon for place in places],
+            "lats": [place.lat for place in places],
+            "within_m": within_m,
+        }
+        for number, *near in await session.execute(_NEAREST, given):
+            found[number - 1] = NearPipe(**dict(zip(NearPipe.__struct_fields__, near, strict=True)))
+    return found
 
 
 async def network_version(session: AsyncSession, organisation_id: str) -> int:

@@ -1,21 +1,22 @@
 """Records of a patrol taken into the tables, in any order of arrival."""
 
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
+from backend.bulk import Row, Rows, insert_new, one_of
 from backend.intake import service as intake
 from backend.patrol.models import Patrol, Pause, ShiftCheck, TrackChunk, Visit
-from backend.patrol.service import record_finish, record_start
+from backend.patrol.service import record_finishes, record_starts
 from backend.patrol.service.counting import mark
 from backend.positions import service as positions
 from backend.positions.rules import point_wkt
-from backend.taken import Take, Taken, Waiting
+from backend.taken import NONE_WAIT, Take, Taken, Waiting
 from sync.documents.envelope import Position
 from sync.documents.patrol import (
     CheckPointVisited,
@@ -26,83 +27,186 @@ from sync.documents.patrol import (
     ShiftChecked,
 )
 
+_Part = type[TrackChunk | Pause | Visit]
 
-async def take_shift_check(session: AsyncSession, taken: Taken[ShiftChecked]) -> Waiting | None:
-    record = taken.record
-    row = insert(ShiftCheck).values(
-        id=record.id,
-        organisation_id=taken.organisation_id,
-        staff_id=taken.staff_id,
-        device_id=taken.device_id,
-        at=taken.recorded_at,
-        items=msgspec.to_builtins(record.items),
-        instrument_id=record.instrument_id,
-        instrument_verified_until=record.instrument_verified_until,
-        started_anyway=record.started_anyway,
+
+async def take_shift_checks(session: AsyncSession, takens: Sequence[Taken[ShiftChecked]]) -> Mapping[str, Waiting]:
+    await insert_new(
+        session,
+        ShiftCheck,
+        [
+            {
+                "id": taken.record.id,
+                "organisation_id": taken.organisation_id,
+                "staff_id": taken.staff_id,
+                "device_id": taken.device_id,
+                "at": taken.recorded_at,
+                "items": msgspec.to_builtins(taken.record.items),
+                "instrument_id": taken.record.instrument_id,
+                "instrument_verified_until": taken.record.instrument_verified_until,
+                "started_anyway": taken.record.started_anyway,
+            }
+            for taken in takens
+        ],
     )
-    await session.execute(row.on_conflict_do_nothing())
-    await positions.note_seen(session, taken)
-    await events.announce(session, "shift.checked", record.id, taken.organisation_id, staff_id=taken.staff_id)
-    return None
-
-
-async def take_start(session: AsyncSession, taken: Taken[PatrolStarted]) -> Waiting | None:
-    await _ensure(session, taken, taken.record.id)
-    await _forget_anothers_end(session, taken)
-    await session.execute(
-        update(Patrol)
-        .where(Patrol.id == taken.record.id)
-        .values(
-            started_at=taken.recorded_at,
-            mode=taken.record.mode,
-            organisation_id=taken.organisation_id,
-            task_id=taken.record.task_id,
-            staff_id=taken.staff_id,
-            device_id=taken.device_id,
-            counted=False,
-        )
+    await positions.note_seen(session, takens)
+    await events.announce_all(
+        session,
+        [
+            events.Event("shift.checked", taken.record.id, taken.organisation_id, {"staff_id": taken.staff_id})
+            for taken in takens
+        ],
     )
-    await record_start(session, taken)
-    await positions.note_seen(session, taken)
-    await mark(session)
-    await events.announce(session, "patrol.started", taken.record.id, taken.organisation_id, staff_id=taken.staff_id)
-    return None
+    return NONE_WAIT
 
 
-async def _forget_anothers_end(session: AsyncSession, taken: Taken[PatrolStarted]) -> None:
-    """Before its start came, somebody else's records could make the walk look like his."""
-    blank = dict.fromkeys(("finished_at", "finish_id", "chunks_expected", "phone_assigned_m", "phone_covered_m"))
-    foreign = (Patrol.id == taken.record.id) & (Patrol.staff_id != taken.staff_id)
-    await session.execute(update(Patrol).where(foreign).values(unfinished_reason="", **blank))
-
-
-async def take_chunk(session: AsyncSession, taken: Taken[PatrolTracked]) -> Waiting | None:
-    record = taken.record
-    if await _is_anothers(session, taken):
-        await _take_back(session, TrackChunk, taken)
-        return None
-    # The chunk's own start is by the phone's clock as well.
-    start = record.started_at + (taken.recorded_at - record.recorded.at)
-    row = insert(TrackChunk).values(
-        id=record.id,
-        patrol_id=record.patrol_id,
-        organisation_id=taken.organisation_id,
-        chunk=record.chunk,
-        started_at=start,
-        ended_at=start + timedelta(seconds=max(point.offset_s for point in record.points)),
-        points=msgspec.json.encode(record.points),
-        line=_line(record),
-    )
-    new = await session.scalar(row.on_conflict_do_nothing().returning(TrackChunk.id))
-    if new is not None:
-        await _ensure(session, taken, record.patrol_id)
-        await _count_chunks(session, record.patrol_id)
-        last = max(record.points, key=lambda point: point.offset_s)
-        position = Position(lon=last.lon, lat=last.lat, accuracy_m=last.accuracy_m, source="gnss")
-        at = start + timedelta(seconds=last.offset_s)
-        await positions.note_position(session, taken, position, at, methane_ppm=last.methane_ppm)
+async def take_walks(session: AsyncSession, takens: Sequence[Taken[Any]]) -> Mapping[str, Waiting]:
+    """All records of walks together: the walks' rows are locked and read once, folded here, and written once."""
+    walks = await Rows.read(session, Patrol, {walk_of(taken) for taken in takens})
+    batch = _Batch(walks)
+    starts = _of(takens, PatrolStarted)
+    for taken in starts:
+        _start(walks, taken)
+    finishes = _own(batch, _of(takens, PatrolFinished))
+    counted = [taken for taken in finishes if _finish(walks, taken)]
+    await _take_chunks(session, batch, _own(batch, _of(takens, PatrolTracked)))
+    await _take_pauses(session, batch, _own(batch, _of(takens, PatrolPaused)))
+    await _take_visits(session, batch, _own(batch, _of(takens, CheckPointVisited)))
+    await _take_back(session, batch)
+    await _count_chunks(session, batch)
+    if batch.foreign:
+        await intake.open_conflicts(session, [_other_staff(taken) for taken in batch.foreign])
+    uncounted = any(not walk["counted"] for walk in [*walks.new(), *walks.changed()])
+    await walks.write(session)
+    if uncounted:
         await mark(session)
-    return await _waiting(session, record.patrol_id)
+    await record_starts(session, starts)
+    await record_finishes(session, counted)
+    foreign = {taken.record.id for taken in batch.foreign}
+    own = [taken for taken in takens if taken.record.id not in foreign]
+    await positions.note_seen(session, (taken for taken in own if not isinstance(taken.record, PatrolTracked)))
+    visits = [taken for taken in own if isinstance(taken.record, CheckPointVisited)]
+    await events.announce_all(session, [_event(taken) for taken in [*starts, *counted, *visits]])
+    return {
+        taken.record.id: Waiting((walk_of(taken),))
+        for taken in own
+        if (walks.get(walk_of(taken)) or {}).get("started_at") is None
+    }
+
+
+def walk_of(taken: Taken[Any]) -> str:
+    record = taken.record
+    return str(record.id if isinstance(record, PatrolStarted) else record.patrol_id)
+
+
+def _of(takens: Sequence[Taken[Any]], kind: type[Any]) -> list[Taken[Any]]:
+    return [taken for taken in takens if isinstance(taken.record, kind)]
+
+
+class _Batch:
+    """`foreign`: what others recorded for somebody's walk; `touched`: walks whose chunks came or went."""
+
+    def __init__(self, walks: Rows) -> None:
+        self.walks = walks
+        self.foreign: list[Taken[Any]] = []
+        self.touched: set[str] = set()
+
+
+def _ensure(walks: Rows, taken: Taken[Any]) -> Row:
+    """The patrol's row, by whichever of its records comes first."""
+    found = walks.get(walk_of(taken))
+    return found or walks.add(
+        {
+            "id": walk_of(taken),
+            "organisation_id": taken.organisation_id,
+            "task_id": taken.record.task_id,
+            "staff_id": taken.staff_id,
+            "device_id": taken.device_id,
+        }
+    )
+
+
+def _start(walks: Rows, taken: Taken[PatrolStarted]) -> None:
+    walk = _ensure(walks, taken)
+    if walk["staff_id"] != taken.staff_id:
+        # Before its start came, somebody else's records could make the walk look like his.
+        walk |= dict.fromkeys(("finished_at", "finish_id", "chunks_expected", "phone_assigned_m", "phone_covered_m"))
+        walk["unfinished_reason"] = ""
+    walk |= {
+        "started_at": taken.recorded_at,
+        "mode": taken.record.mode,
+        "organisation_id": taken.organisation_id,
+        "task_id": taken.record.task_id,
+        "staff_id": taken.staff_id,
+        "device_id": taken.device_id,
+        "counted": False,
+    }
+
+
+def _own(batch: _Batch, takens: Iterable[Taken[Any]]) -> list[Taken[Any]]:
+    """Without the records of somebody else's walk: the office hears of them and the walk does not count them. One
+    that came before the walk's start waits, and is asked again when it comes.
+    """
+    own = []
+    for taken in takens:
+        walk = batch.walks.get(walk_of(taken))
+        if walk is None or walk["started_at"] is None or walk["staff_id"] == taken.staff_id:
+            own.append(taken)
+        else:
+            batch.foreign.append(taken)
+    return own
+
+
+def _other_staff(taken: Taken[Any]) -> intake.Contradiction:
+    facts = {"staff_id": taken.staff_id, "at": taken.recorded_at}
+    ids = [taken.record.id, taken.record.patrol_id]
+    return intake.Contradiction(taken.organisation_id, "patrol.other_staff", ids, facts)
+
+
+def _finish(walks: Rows, taken: Taken[PatrolFinished]) -> bool:
+    """A second end of the same walk never replaces the first; whose it is shows when its start has come."""
+    record, walk = taken.record, _ensure(walks, taken)
+    if walk["staff_id"] != taken.staff_id:
+        return False
+    if walk["finish_id"] is None or walk["finish_id"] >= record.id:
+        walk |= {
+            "finished_at": taken.recorded_at,
+            "finish_id": record.id,
+            "chunks_expected": record.chunks,
+            "phone_assigned_m": record.assigned_m,
+            "phone_covered_m": record.covered_m,
+            "unfinished_reason": record.unfinished_reason,
+            "counted": False,
+        }
+    return True
+
+
+async def _take_chunks(session: AsyncSession, batch: _Batch, takens: Sequence[Taken[PatrolTracked]]) -> None:
+    for taken in takens:
+        _ensure(batch.walks, taken)
+    new = await insert_new(session, TrackChunk, [_chunk(taken) for taken in _by_id(takens)])
+    fresh = [taken for taken in takens if taken.record.id in new]
+    batch.touched |= {taken.record.patrol_id for taken in fresh}
+    await positions.note_positions(session, [_last_fix(taken) for taken in fresh])
+
+
+def _chunk(taken: Taken[PatrolTracked]) -> Row:
+    record, start = taken.record, _start_of(taken)
+    return {
+        "id": record.id,
+        "patrol_id": record.patrol_id,
+        "organisation_id": taken.organisation_id,
+        "chunk": record.chunk,
+        "started_at": start,
+        "ended_at": start + timedelta(seconds=max(point.offset_s for point in record.points)),
+        "points": msgspec.json.encode(record.points),
+        "line": _line(record),
+    }
+
+
+def _start_of(taken: Taken[PatrolTracked]) -> datetime:
+    """The chunk's own start is by the phone's clock as well."""
+    return taken.record.started_at + (taken.recorded_at - taken.record.recorded.at)
 
 
 def _line(record: PatrolTracked) -> str:
@@ -111,141 +215,105 @@ def _line(record: PatrolTracked) -> str:
     return f"SRID=4490;LINESTRING({', '.join(points if len(points) > 1 else points * 2)})"
 
 
-async def take_pause(session: AsyncSession, taken: Taken[PatrolPaused]) -> Waiting | None:
+def _last_fix(taken: Taken[PatrolTracked]) -> positions.Fix:
+    last = max(taken.record.points, key=lambda point: point.offset_s)
+    return positions.Fix(
+        taken=taken,
+        position=Position(lon=last.lon, lat=last.lat, accuracy_m=last.accuracy_m, source="gnss"),
+        at=_start_of(taken) + timedelta(seconds=last.offset_s),
+        methane_ppm=last.methane_ppm,
+    )
+
+
+async def _take_pauses(session: AsyncSession, batch: _Batch, takens: Sequence[Taken[PatrolPaused]]) -> None:
+    for taken in takens:
+        _ensure(batch.walks, taken)
+    rows = [
+        {
+            "id": taken.record.id,
+            "patrol_id": taken.record.patrol_id,
+            "organisation_id": taken.organisation_id,
+            "at": taken.recorded_at,
+            "resumed": taken.record.resumed,
+        }
+        for taken in _by_id(takens)
+    ]
+    await insert_new(session, Pause, rows)
+
+
+async def _take_visits(session: AsyncSession, batch: _Batch, takens: Sequence[Taken[CheckPointVisited]]) -> None:
+    new = await insert_new(session, Visit, [_visit(taken) for taken in _by_id(takens)])
+    for taken in takens:
+        walk = _ensure(batch.walks, taken)
+        if taken.record.id in new:
+            walk["counted"] = False
+
+
+def _visit(taken: Taken[CheckPointVisited]) -> Row:
     record = taken.record
-    if await _is_anothers(session, taken):
-        await _take_back(session, Pause, taken)
-        return None
-    row = insert(Pause).values(
-        id=record.id,
-        patrol_id=record.patrol_id,
-        organisation_id=taken.organisation_id,
-        at=taken.recorded_at,
-        resumed=record.resumed,
+    copied = (
+        *("patrol_id", "check_point_id", "task_id", "proof", "result", "reason", "distance_m", "dwell_s"),
+        *("inlet_pressure_kpa", "outlet_pressure_kpa", "note"),
     )
-    await session.execute(row.on_conflict_do_nothing())
-    await _ensure(session, taken, record.patrol_id)
-    await positions.note_seen(session, taken)
-    return await _waiting(session, record.patrol_id)
+    return {
+        "id": record.id,
+        "organisation_id": taken.organisation_id,
+        "staff_id": taken.staff_id,
+        "at": taken.recorded_at,
+        "items": msgspec.to_builtins(record.items),
+        "photos": list(record.photos),
+        "point": point_wkt(record.position),
+        **{name: getattr(record, name) for name in copied},
+    }
 
 
-async def take_visit(session: AsyncSession, taken: Taken[CheckPointVisited]) -> Waiting | None:
-    record = taken.record
-    if await _is_anothers(session, taken):
-        await _take_back(session, Visit, taken)
-        return None
-    row = insert(Visit).values(
-        id=record.id,
-        patrol_id=record.patrol_id,
-        check_point_id=record.check_point_id,
-        organisation_id=taken.organisation_id,
-        task_id=record.task_id,
-        staff_id=taken.staff_id,
-        at=taken.recorded_at,
-        proof=record.proof,
-        result=record.result,
-        reason=record.reason,
-        items=msgspec.to_builtins(record.items),
-        distance_m=record.distance_m,
-        dwell_s=record.dwell_s,
-        inlet_pressure_kpa=record.inlet_pressure_kpa,
-        outlet_pressure_kpa=record.outlet_pressure_kpa,
-        photos=list(record.photos),
-        note=record.note,
-        point=point_wkt(record.position),
+def _by_id(takens: Iterable[Taken[Any]]) -> list[Taken[Any]]:
+    return sorted(takens, key=lambda taken: taken.record.id)
+
+
+async def _take_back(session: AsyncSession, batch: _Batch) -> None:
+    """What was taken for somebody else's walk while its start had not come."""
+    kinds: tuple[tuple[type[Any], _Part], ...] = (
+        (PatrolTracked, TrackChunk),
+        (PatrolPaused, Pause),
+        (CheckPointVisited, Visit),
     )
-    await session.execute(row.on_conflict_do_nothing())
-    await _ensure(session, taken, record.patrol_id)
-    await _uncount(session, record.patrol_id)
-    await positions.note_seen(session, taken)
-    await events.announce(session, "checkpoint.visited", record.id, taken.organisation_id, patrol_id=record.patrol_id)
-    return await _waiting(session, record.patrol_id)
+    for kind, table in kinds:
+        foreign = _of(batch.foreign, kind)
+        if foreign:
+            await session.execute(delete(table).where(one_of(table.id, sorted(t.record.id for t in foreign))))
+            batch.touched |= {taken.record.patrol_id for taken in foreign}
 
 
-async def take_finish(session: AsyncSession, taken: Taken[PatrolFinished]) -> Waiting | None:
-    record = taken.record
-    if await _is_anothers(session, taken):
-        return None
-    await _ensure(session, taken, record.patrol_id)
-    # A second end of the same walk never replaces the first; whose it is shows when its start has come.
-    own = (Patrol.id == record.patrol_id) & (Patrol.staff_id == taken.staff_id)
-    if await session.scalar(select(Patrol.id).where(own)) is None:
-        return Waiting((record.patrol_id,))
-    first = own & (Patrol.finish_id.is_(None) | (Patrol.finish_id >= record.id))
-    await session.execute(
-        update(Patrol)
-        .where(first)
-        .values(
-            finished_at=taken.recorded_at,
-            finish_id=record.id,
-            chunks_expected=record.chunks,
-            phone_assigned_m=record.assigned_m,
-            phone_covered_m=record.covered_m,
-            unfinished_reason=record.unfinished_reason,
-            counted=False,
-        )
+async def _count_chunks(session: AsyncSession, batch: _Batch) -> None:
+    if not batch.touched:
+        return
+    counts = await session.execute(
+        select(TrackChunk.patrol_id, func.count())
+        .where(one_of(TrackChunk.patrol_id, sorted(batch.touched)))
+        .group_by(TrackChunk.patrol_id)
     )
-    await record_finish(session, taken)
-    await positions.note_seen(session, taken)
-    await mark(session)
-    await events.announce(session, "patrol.finished", record.patrol_id, taken.organisation_id)
-    return await _waiting(session, record.patrol_id)
+    chunks = {patrol_id: count for patrol_id, count in counts}  # noqa: C416 (rows are not pairs to dict)
+    for patrol_id in batch.touched:
+        walk = batch.walks.get(patrol_id)
+        assert walk is not None, "a walk has its row before it has chunks"
+        walk |= {"chunks": chunks.get(patrol_id, 0), "counted": False}
 
 
-async def _is_anothers(session: AsyncSession, taken: Taken[Any]) -> bool:
-    """Whether somebody else began this walk: his figures are his own, and the office hears of it. What came before
-    the walk's start waits, and is asked again when it comes.
-    """
-    patrol_id = taken.record.patrol_id
-    begun = select(Patrol.staff_id).where(Patrol.id == patrol_id, Patrol.started_at.is_not(None))
-    walker = await session.scalar(begun)
-    if walker is None or walker == taken.staff_id:
-        return False
-    facts = {"staff_id": taken.staff_id, "at": taken.recorded_at}
-    await intake.open_conflict(
-        session, taken.organisation_id, "patrol.other_staff", [taken.record.id, patrol_id], facts
-    )
-    return True
-
-
-async def _take_back(session: AsyncSession, table: type[TrackChunk | Visit | Pause], taken: Taken[Any]) -> None:
-    await session.execute(delete(table).where(table.id == taken.record.id))
-    await _count_chunks(session, taken.record.patrol_id)
-    await mark(session)
-
-
-async def _count_chunks(session: AsyncSession, patrol_id: str) -> None:
-    chunks = select(func.count()).where(TrackChunk.patrol_id == patrol_id).scalar_subquery()
-    await session.execute(update(Patrol).where(Patrol.id == patrol_id).values(chunks=chunks, counted=False))
-
-
-async def _ensure(session: AsyncSession, taken: Taken[Any], patrol_id: str) -> None:
-    """The patrol's row, by whichever of its records comes first."""
-    row = insert(Patrol).values(
-        id=patrol_id,
-        organisation_id=taken.organisation_id,
-        task_id=taken.record.task_id,
-        staff_id=taken.staff_id,
-        device_id=taken.device_id,
-    )
-    await session.execute(row.on_conflict_do_nothing())
-
-
-async def _uncount(session: AsyncSession, patrol_id: str) -> None:
-    await session.execute(update(Patrol).where(Patrol.id == patrol_id).values(counted=False))
-    await mark(session)
-
-
-async def _waiting(session: AsyncSession, patrol_id: str) -> Waiting | None:
-    started = await session.scalar(select(Patrol.started_at).where(Patrol.id == patrol_id))
-    return Waiting((patrol_id,)) if started is None else None
+def _event(taken: Taken[Any]) -> events.Event:
+    record, unit = taken.record, taken.organisation_id
+    if isinstance(record, PatrolStarted):
+        return events.Event("patrol.started", record.id, unit, {"staff_id": taken.staff_id})
+    if isinstance(record, PatrolFinished):
+        return events.Event("patrol.finished", record.patrol_id, unit)
+    return events.Event("checkpoint.visited", record.id, unit, {"patrol_id": record.patrol_id})
 
 
 TAKES: dict[str, Take] = {
-    "shift.checked": take_shift_check,
-    "patrol.started": take_start,
-    "patrol.tracked": take_chunk,
-    "patrol.paused": take_pause,
-    "checkpoint.visited": take_visit,
-    "patrol.finished": take_finish,
+    "shift.checked": take_shift_checks,
+    "patrol.started": take_walks,
+    "patrol.tracked": take_walks,
+    "patrol.paused": take_walks,
+    "checkpoint.visited": take_walks,
+    "patrol.finished": take_walks,
 }

@@ -1,35 +1,33 @@
-"""A photo's document becomes a row; its picture was checked and stored before the batch."""
+"""Photos' documents become rows; their pictures were checked and stored before the batch."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import Row, insert_new
 from backend.photos.models import Photo
-from backend.taken import Take, Taken
+from backend.taken import NONE_WAIT, Take, Taken, Waiting
 from sync.documents import photos
 
 
-async def take_photo(session: AsyncSession, taken: Taken[Any]) -> None:
-    photo: photos.Photo = taken.record
-    row = insert(Photo).values(
-        id=photo.id,
-        organisation_id=taken.organisation_id,
-        company_id=taken.company_id,
-        staff_id=taken.staff_id,
-        device_id=taken.device_id,
-        record_id=photo.record_id,
-        role=photo.role,
-        source=photo.source,
-        original_id=photo.original,
-        check_code=photo.check_code,
-        personal=photo.personal,
-        length_bytes=photo.length_bytes,
-        width=photo.width,
-        height=photo.height,
-        recorded_at=taken.recorded_at,
-    )
-    await session.execute(row.on_conflict_do_nothing())
+async def take_photos(session: AsyncSession, takens: Sequence[Taken[photos.Photo]]) -> Mapping[str, Waiting]:
+    await insert_new(session, Photo, sorted((_row(taken) for taken in takens), key=lambda row: row["id"]))
+    return NONE_WAIT
 
 
-TAKES: dict[str, Take] = {"photo": take_photo}
+def _row(taken: Taken[photos.Photo]) -> Row:
+    photo = taken.record
+    copied = ("record_id", "role", "source", "check_code", "personal", "length_bytes", "width", "height")
+    return {
+        "id": photo.id,
+        "organisation_id": taken.organisation_id,
+        "company_id": taken.company_id,
+        "staff_id": taken.staff_id,
+        "device_id": taken.device_id,
+        "original_id": photo.original,
+        "recorded_at": taken.recorded_at,
+        **{name: getattr(photo, name) for name in copied},
+    }
+
+
+TAKES: dict[str, Take] = {"photo": take_photos}

@@ -1,15 +1,15 @@
 """Where people were last seen, from whatever record carried a position."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import column, func, select, table
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
+from backend.bulk import upsert_rows
 from backend.positions.models import StaffPosition
 from backend.positions.rules import point_wkt
 from backend.scope import Caller, within
@@ -33,34 +33,62 @@ class Seen(msgspec.Struct, frozen=True):
     task_id: str
 
 
-async def note_seen(session: AsyncSession, taken: Taken[Any]) -> None:
-    """The position of a record that carries one."""
-    if taken.record.position is not None:
-        await note_position(session, taken, taken.record.position, taken.recorded_at)
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """Where somebody was at a moment, from one of his records."""
+
+    taken: Taken[Any]
+    position: Position
+    at: datetime
+    methane_ppm: float | None = None
 
 
-async def note_position(
-    session: AsyncSession, taken: Taken[Any], position: Position, at: datetime, *, methane_ppm: float | None = None
-) -> None:
-    """Keeps the newest by corrected time, whatever the order of arrival."""
-    row = insert(StaffPosition).values(
-        staff_id=taken.staff_id,
-        organisation_id=taken.organisation_id,
-        device_id=taken.device_id,
-        at=at,
-        point=point_wkt(position),
-        accuracy_m=position.accuracy_m,
-        source=position.source,
-        mocked=position.mocked,
-        methane_ppm=methane_ppm,
-        task_id=taken.record.task_id,
+async def note_seen(session: AsyncSession, takens: Iterable[Taken[Any]]) -> None:
+    """The positions of those records that carry one."""
+    await note_positions(
+        session,
+        [
+            Fix(taken=taken, position=taken.record.position, at=taken.recorded_at)
+            for taken in takens
+            if taken.record.position is not None
+        ],
     )
-    kept = {c.name: row.excluded[c.name] for c in StaffPosition.__table__.columns if c.name != "staff_id"}
-    newer = row.on_conflict_do_update(
-        index_elements=["staff_id"], set_=kept, where=StaffPosition.at < row.excluded["at"]
-    ).returning(StaffPosition.staff_id)
-    if await session.scalar(newer) is not None:
-        await events.announce(session, "position.changed", taken.staff_id, taken.organisation_id)
+
+
+async def note_positions(session: AsyncSession, fixes: Iterable[Fix]) -> None:
+    """Keeps each person's newest by corrected time, whatever the order of arrival."""
+    newest: dict[str, Fix] = {}
+    for fix in fixes:
+        held = newest.get(fix.taken.staff_id)
+        if held is None or held.at < fix.at:
+            newest[fix.taken.staff_id] = fix
+    written = await upsert_rows(
+        session,
+        StaffPosition,
+        [_row(fix) for _, fix in sorted(newest.items())],
+        key=("staff_id",),
+        where="t.at < excluded.at",
+        returning="staff_id",
+    )
+    moved = [newest[staff_id].taken for staff_id in written]
+    await events.announce_all(
+        session, [events.Event("position.changed", taken.staff_id, taken.organisation_id) for taken in moved]
+    )
+
+
+def _row(fix: Fix) -> dict[str, Any]:
+    taken, position = fix.taken, fix.position
+    return {
+        "staff_id": taken.staff_id,
+        "organisation_id": taken.organisation_id,
+        "device_id": taken.device_id,
+        "at": fix.at,
+        "point": point_wkt(position),
+        "accuracy_m": position.accuracy_m,
+        "source": position.source,
+        "mocked": position.mocked,
+        "methane_ppm": fix.methane_ppm,
+        "task_id": taken.record.task_id,
+    }
 
 
 async def list_positions(

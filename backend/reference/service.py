@@ -42,13 +42,18 @@ async def find_place(
 
 async def next_number(session: AsyncSession, company_id: str, kind: str, day: date) -> int:
     """Counts from 1 each day for each company; those that ask at once wait for each other."""
-    row = insert(NumberSeries).values(organisation_id=company_id, kind=kind, day=day, last=1)
+    return (await next_numbers(session, company_id, kind, day, 1))[0]
+
+
+async def next_numbers(session: AsyncSession, company_id: str, kind: str, day: date, count: int) -> range:
+    """Several at once."""
+    row = insert(NumberSeries).values(organisation_id=company_id, kind=kind, day=day, last=count)
     counted = row.on_conflict_do_update(
-        index_elements=["organisation_id", "kind", "day"], set_={"last": NumberSeries.last + 1}
+        index_elements=["organisation_id", "kind", "day"], set_={"last": NumberSeries.last + row.excluded.last}
     )
-    number = await session.scalar(counted.returning(NumberSeries.last))
-    assert number is not None
-    return int(number)
+    last = await session.scalar(counted.returning(NumberSeries.last))
+    assert last is not None
+    return range(last - count + 1, last + 1)
 
 
 async def list_lists(session: AsyncSession, company_id: str) -> list[ListOut]:

@@ -29,7 +29,13 @@ async def take(
     session: AsyncSession, company: Company, staff: Staff, record: Record, *, at: datetime = MORNING
 ) -> Waiting | None:
     """Through the very table that intake uses."""
-    taken: Taken[Any] = Taken(
+    waiting = await TAKES[str(type(record).__struct_config__.tag)](session, [taken_of(company, staff, record, at)])
+    await session.flush()
+    return waiting.get(record.id)
+
+
+def taken_of(company: Company, staff: Staff, record: Record, at: datetime = MORNING) -> Taken[Any]:
+    return Taken(
         record=record,
         rev="1-a",
         database="user_x_20264",
@@ -40,9 +46,6 @@ async def take(
         recorded_at=at,
         received_at=at + timedelta(hours=8),
     )
-    answer = await TAKES[str(type(record).__struct_config__.tag)](session, taken)
-    await session.flush()
-    return answer
 
 
 def office(company: Company, staff: Staff, *rights: str, on: Organisation | None = None) -> Caller:

@@ -8,7 +8,7 @@ from backend.hazards.service.board import (
     regulator_items,
 )
 from backend.hazards.service.leaks import confirm_leak, dismiss_leak, find_leak, list_leaks
-from backend.hazards.service.reporting import ensure_check_hazard, record_hazard
+from backend.hazards.service.reporting import ensure_check_hazards
 from backend.hazards.service.stages import (
     close_hazard,
     decide_grade,
@@ -30,7 +30,7 @@ __all__ = [
     "dismiss_leak",
     "dispatch_hazard",
     "end_works",
-    "ensure_check_hazard",
+    "ensure_check_hazards",
     "extend_hazard",
     "find_hazard",
     "find_leak",
@@ -39,7 +39,6 @@ __all__ = [
     "list_hazards",
     "list_leaks",
     "list_works",
-    "record_hazard",
     "rectify_hazard",
     "regulator_items",
     "return_hazard",

@@ -1,19 +1,20 @@
 """Suspected leaks: a reading over the limit, until the office confirms it as a hazard or finds it unfounded."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.accounts import service as accounts
+from backend.bulk import Row, Rows
 from backend.errors import ConflictingError, MissingError
-from backend.hazards.models import SuspectedLeak
+from backend.hazards.models import Hazard, SuspectedLeak
 from backend.hazards.schemas import ConfirmLeak, HazardOut, LeakOut, Reasoned
 from backend.hazards.service.board import find_hazard
-from backend.hazards.service.reporting import corrected, open_hazard, pipe_near
+from backend.hazards.service.reporting import about, added, named_by, open_foreign, opened, pipes_near, write_hazards
 from backend.pages import Page
 from backend.positions.rules import point_wkt
 from backend.reference import service as reference
@@ -22,49 +23,56 @@ from backend.taken import Taken
 from sync.documents.envelope import new_id
 from sync.documents.hazards import LeakSuspected
 
+_TOLD = (
+    *("reading_ppm", "retest_ppm", "alarm_limit_ppm", "emergency", "instrument_id", "instrument_verified_until"),
+    *("action", "address", "patrol_id", "task_id", "note"),
+)
 
-async def record_leak(session: AsyncSession, taken: Taken[LeakSuspected]) -> None:
+
+async def record_leaks(session: AsyncSession, takens: Sequence[Taken[LeakSuspected]]) -> None:
     """A re-test or an action that comes later corrects the first record; the newest telling is believed."""
+    rows = await Rows.read(session, SuspectedLeak, named_by(takens))
+    near = await pipes_near(session, takens)
+    abouts: dict[str, str] = {}
+    for taken in takens:
+        abouts[taken.record.id] = leak_id = about(taken, rows)
+        told = _told(taken, near[taken.record.id])
+        leak = rows.get(leak_id)
+        if leak is None:
+            own = {"id": leak_id, "organisation_id": taken.organisation_id, "company_id": taken.company_id}
+            rows.add(own | {"at": taken.recorded_at, "photos": list(taken.record.photos)} | told)
+        else:
+            _tell(leak, taken, told)
+    await open_foreign(session, takens, abouts)
+    await rows.write(session)
+    await events.announce_all(session, [_suspected(taken, abouts[taken.record.id]) for taken in takens])
+
+
+def _told(taken: Taken[LeakSuspected], pipe_id: str) -> Row:
     record = taken.record
-    told: dict[str, Any] = {
+    return {
         "told_at": taken.recorded_at,
         "told_id": record.id,
         "reported_by": taken.staff_id,
-        "task_id": record.task_id,
-        "note": record.note,
-        "pipe_id": await pipe_near(session, taken.organisation_id, record.pipe_id, record.position),
+        "pipe_id": pipe_id,
         "point": point_wkt(record.position),
         "accuracy_m": record.position.accuracy_m if record.position else None,
+        **{name: getattr(record, name) for name in _TOLD},
     }
-    same = ("reading_ppm", "retest_ppm", "alarm_limit_ppm", "emergency", "instrument_id", "instrument_verified_until")
-    told |= {name: getattr(record, name) for name in (*same, "action", "address", "patrol_id")}
-    company_id = await session.scalar(select(SuspectedLeak.company_id).where(SuspectedLeak.id == record.corrects))
-    leak_id = await corrected(session, taken, company_id)
-    row = insert(SuspectedLeak).values(
-        id=leak_id,
-        organisation_id=taken.organisation_id,
-        company_id=taken.company_id,
-        at=taken.recorded_at,
-        photos=list(record.photos),
-        **told,
-    )
-    new = await session.scalar(row.on_conflict_do_nothing().returning(SuspectedLeak.id))
-    leak = await session.get_one(SuspectedLeak, leak_id, with_for_update=True, populate_existing=True)
-    if new is None and leak.told_id != record.id:
-        if (leak.told_at, leak.told_id) < (taken.recorded_at, record.id):
-            for name, value in told.items():
-                setattr(leak, name, value)
-        leak.at = min(leak.at, taken.recorded_at)
-        leak.photos = [*leak.photos, *(photo for photo in record.photos if photo not in leak.photos)]
-        await session.flush()
-    await events.announce(
-        session,
-        "leak.suspected",
-        leak_id,
-        taken.organisation_id,
-        reading_ppm=record.reading_ppm,
-        emergency=record.emergency,
-    )
+
+
+def _tell(leak: Row, taken: Taken[LeakSuspected], told: Row) -> None:
+    if leak["told_id"] == taken.record.id:
+        return
+    if (leak["told_at"], leak["told_id"]) < (taken.recorded_at, taken.record.id):
+        leak |= told
+    leak["at"] = min(leak["at"], taken.recorded_at)
+    leak["photos"] = added(leak["photos"], taken.record.photos)
+
+
+def _suspected(taken: Taken[LeakSuspected], leak_id: str) -> events.Event:
+    facts = {"reading_ppm": taken.record.reading_ppm, "emergency": taken.record.emergency}
+    return events.Event("leak.suspected", leak_id, taken.organisation_id, facts)
 
 
 async def list_leaks(
@@ -131,23 +139,24 @@ async def confirm_leak(session: AsyncSession, caller: Caller, leak_id: str, give
     leak = await _find(session, caller, leak_id)
     hazard_id = new_id("hazard")
     copied = ("task_id", "address", "pipe_id", "point", "accuracy_m")
-    await open_hazard(
-        session,
-        hazard_id=hazard_id,
-        organisation_id=leak.organisation_id,
-        company_id=leak.company_id,
-        reported_at=leak.at,
-        reported_by=leak.reported_by,
-        fields={
-            "source": "leak",
-            "hazard_type": "leak_sign",
-            "origin_id": leak.id,
-            "detail": given.note or leak.note or f"{leak.reading_ppm:g} ppm",
-            "proposed_grade": given.proposed_grade,
-            "photos": leak.photos,
-        }
-        | {name: getattr(leak, name) for name in copied},
+    hazards = Rows(Hazard, ())
+    hazards.add(
+        opened(
+            hazard_id,
+            organisation_id=leak.organisation_id,
+            company_id=leak.company_id,
+            reported_at=leak.at,
+            reported_by=leak.reported_by,
+            source="leak",
+            hazard_type="leak_sign",
+            origin_id=leak.id,
+            detail=given.note or leak.note or f"{leak.reading_ppm:g} ppm",
+            proposed_grade=given.proposed_grade,
+            photos=leak.photos,
+            **{name: getattr(leak, name) for name in copied},
+        )
     )
+    await write_hazards(session, hazards)
     _settle(leak, caller, "confirmed", given.note, hazard_id)
     await session.flush()
     await audit.record(session, caller, "leak.confirmed", "leak", leak.id, {"hazard_id": hazard_id})

@@ -1,13 +1,13 @@
 """How a hazard comes to be: reported by a worker, opened by a failed check at delivery, or confirmed from a leak."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
+from backend.bulk import Row, Rows, insert_rows
 from backend.changes import service as changes
 from backend.customers import service as customers
 from backend.hazards.models import Hazard, HazardStep
@@ -17,43 +17,73 @@ from backend.positions.rules import cgcs2000, point_wkt
 from backend.reference import service as reference
 from backend.taken import Taken
 from sync.databases import BEIJING
-from sync.documents.envelope import Position
 from sync.documents.hazards import HazardReported
 
 # Farther from every pipe, a finding is not linked to one; the phone uses the same distance.
 NEAREST_PIPE_WITHIN_M = 50.0
 
 
-async def pipe_near(session: AsyncSession, organisation_id: str, pipe_id: str, position: Position | None) -> str:
-    """The pipe that the worker named, else the nearest one."""
-    if pipe_id or position is None:
-        return pipe_id
-    lon, lat = cgcs2000(position)
-    found = await network.nearest_pipe(session, organisation_id, lon=lon, lat=lat, within_m=NEAREST_PIPE_WITHIN_M)
-    return found.id if found else ""
+async def pipes_near(session: AsyncSession, takens: Sequence[Taken[Any]]) -> dict[str, str]:
+    """By record: the pipe that the worker named, else the nearest one; empty where there is none."""
+    found = {taken.record.id: taken.record.pipe_id for taken in takens}
+    asking = [t for t in takens if not t.record.pipe_id and t.record.position is not None]
+    places = [network.Place(t.organisation_id, *cgcs2000(t.record.position)) for t in asking]
+    near = await network.nearest_pipes(session, places, within_m=NEAREST_PIPE_WITHIN_M)
+    return found | {t.record.id: pipe.id for t, pipe in zip(asking, near, strict=True) if pipe is not None}
 
 
-async def corrected(session: AsyncSession, taken: Taken[Any], company_of_target: str | None) -> str:
+def about(taken: Taken[Any], rows: Rows) -> str:
     """What a report is about: the one that it corrects, else itself. Another company's is not its to correct: such a
-    report stands for itself, and the office hears of it.
+    report stands for itself (`foreign` tells the office).
     """
     record = taken.record
-    if not record.corrects or company_of_target in {None, taken.company_id}:
-        return str(record.corrects or record.id)
-    facts = {"staff_id": taken.staff_id, "at": taken.recorded_at}
-    await intake.open_conflict(
-        session, taken.organisation_id, "record.other_company", [record.id, record.corrects], facts
-    )
-    return str(record.id)
+    target = rows.get(record.corrects)
+    foreign = target is not None and target["company_id"] != taken.company_id
+    return str(record.id if foreign else record.corrects or record.id)
 
 
-async def record_hazard(session: AsyncSession, taken: Taken[HazardReported]) -> str:
-    """The hazard's id: a report's own, or that of the report it corrects. What the office decided stays."""
+async def open_foreign(session: AsyncSession, takens: Iterable[Taken[Any]], abouts: Mapping[str, str]) -> None:
+    """The office hears of reports that would have corrected another company's."""
+    found = [
+        intake.Contradiction(
+            taken.organisation_id,
+            "record.other_company",
+            [taken.record.id, taken.record.corrects],
+            {"staff_id": taken.staff_id, "at": taken.recorded_at},
+        )
+        for taken in takens
+        if taken.record.corrects and abouts[taken.record.id] == taken.record.id
+    ]
+    if found:
+        await intake.open_conflicts(session, found)
+
+
+async def record_hazards(session: AsyncSession, takens: Sequence[Taken[HazardReported]]) -> None:
+    """A report opens a hazard or corrects one. What the office decided stays."""
+    rows = await Rows.read(session, Hazard, named_by(takens))
+    near = await pipes_near(session, [t for t in takens if not t.record.customer_id])
+    own = await customers.own_ids(session, ((t.record.customer_id, t.company_id) for t in takens))
+    abouts: dict[str, str] = {}
+    for taken in takens:
+        record = taken.record
+        abouts[record.id] = hazard_id = about(taken, rows)
+        told = _told(taken, own[record.customer_id, taken.company_id], near.get(record.id, record.pipe_id))
+        hazard = rows.get(hazard_id)
+        if hazard is None:
+            rows.add(_opened(taken, hazard_id) | {"photos": list(record.photos)} | told)
+        else:
+            _tell(hazard, taken, told)
+    await open_foreign(session, takens, abouts)
+    await write_hazards(session, rows)
+
+
+def named_by(takens: Iterable[Taken[Any]]) -> set[str]:
+    return {key for taken in takens for key in (taken.record.id, taken.record.corrects)}
+
+
+def _told(taken: Taken[HazardReported], customer_id: str, pipe_id: str) -> Row:
     record = taken.record
-    company_id = await session.scalar(select(Hazard.company_id).where(Hazard.id == record.corrects))
-    hazard_id = await corrected(session, taken, company_id)
-    customer_id = await customers.own_id(session, record.customer_id, taken.company_id)
-    told: dict[str, Any] = {
+    return {
         "told_at": taken.recorded_at,
         "told_id": record.id,
         "source": record.source,
@@ -62,118 +92,130 @@ async def record_hazard(session: AsyncSession, taken: Taken[HazardReported]) -> 
         "detail": record.detail or record.note,
         "temporary_control": record.temporary_control,
         "customer_id": customer_id,
-        "pipe_id": record.pipe_id
-        if record.customer_id
-        else await pipe_near(session, taken.organisation_id, record.pipe_id, record.position),
+        "pipe_id": pipe_id,
         "point": point_wkt(record.position),
         "accuracy_m": record.position.accuracy_m if record.position else None,
         "proposed_grade": record.proposed_grade,
     }
-    hazard = await _open(session, taken, hazard_id, told, photos=list(record.photos))
-    if hazard is not None:
-        await _tell(session, hazard, taken, told)
-    return hazard_id
 
 
-async def _tell(session: AsyncSession, hazard: Hazard, taken: Taken[HazardReported], told: dict[str, Any]) -> None:
+def _tell(hazard: Row, taken: Taken[HazardReported], told: Row) -> None:
     """The newest telling is believed, whatever the order of arrival; pictures add up."""
-    before = (hazard.told_at, hazard.told_id)
-    if hazard.told_id == taken.record.id:
+    before = (hazard["told_at"], hazard["told_id"])
+    if hazard["told_id"] == taken.record.id:
         return
-    if hazard.told_at is None or (hazard.told_at, hazard.told_id) < (taken.recorded_at, taken.record.id):
-        for name, value in told.items():
-            setattr(hazard, name, value)
-    hazard.reported_at = min(hazard.reported_at, taken.recorded_at)
-    hazard.photos = [*hazard.photos, *(p for p in taken.record.photos if p not in hazard.photos)]
-    if (hazard.told_at, hazard.told_id) != before:
-        hazard.version += 1
-    await session.flush()
-    await announce(session, hazard)
+    if hazard["told_at"] is None or before < (taken.recorded_at, taken.record.id):
+        hazard |= told
+    if hazard["id"] == taken.record.id and hazard["company_id"] == taken.company_id:
+        # A correction was here before the report itself.
+        hazard |= {
+            "organisation_id": taken.organisation_id,
+            "reported_by": taken.staff_id,
+            "task_id": taken.record.task_id,
+        }
+    hazard["reported_at"] = min(hazard["reported_at"], taken.recorded_at)
+    hazard["photos"] = added(hazard["photos"], taken.record.photos)
+    if (hazard["told_at"], hazard["told_id"]) != before:
+        hazard["version"] += 1
 
 
-async def _open(
-    session: AsyncSession, taken: Taken[Any], hazard_id: str, fields: dict[str, Any], *, photos: list[str]
-) -> Hazard | None:
-    """None when it was opened here and now; else the one that is there already, locked."""
-    found: Hazard | None = await session.scalar(select(Hazard).where(Hazard.id == hazard_id).with_for_update())
-    if found is not None:
-        return found
-    await open_hazard(
-        session,
-        hazard_id=hazard_id,
+def added(photos: Sequence[str], more: Sequence[str]) -> list[str]:
+    return [*photos, *(photo for photo in more if photo not in photos)]
+
+
+def _opened(taken: Taken[Any], hazard_id: str) -> Row:
+    return opened(
+        hazard_id,
         organisation_id=taken.organisation_id,
         company_id=taken.company_id,
         reported_at=taken.recorded_at,
         reported_by=taken.staff_id,
-        fields={"task_id": taken.record.task_id, "photos": photos} | fields,
+        task_id=taken.record.task_id,
     )
-    return None
 
 
-async def open_hazard(
-    session: AsyncSession,
-    *,
-    hazard_id: str,
-    organisation_id: str,
-    company_id: str,
-    reported_at: datetime,
-    reported_by: str,
-    fields: dict[str, Any],
-) -> None:
-    day = reported_at.astimezone(BEIJING).date()
-    number = await reference.next_number(session, company_id, "hazard", day)
-    row = insert(Hazard).values(
-        id=hazard_id,
-        organisation_id=organisation_id,
-        company_id=company_id,
-        number=f"YH-{day:%Y%m%d}-{number:02d}",
-        reported_at=reported_at,
-        reported_by=reported_by,
-        stage="pending_review",
-        stage_since=datetime.now(UTC),
-        **fields,
-    )
-    await session.execute(row.on_conflict_do_nothing(index_elements=["id"]))
-    hazard = await session.get_one(Hazard, hazard_id)
-    session.add(
-        HazardStep(
-            hazard_id=hazard_id,
-            organisation_id=organisation_id,
-            action="report",
-            from_stage="",
-            to_stage="pending_review",
-            staff_id=reported_by,
-            at=reported_at,
-            facts={},
-        )
-    )
-    await session.flush()
-    await announce(session, hazard)
+def opened(hazard_id: str, **fields: Any) -> Row:
+    """A hazard that waits for its grade; `write_hazards` numbers it."""
+    return {"id": hazard_id, "stage": "pending_review", "stage_since": datetime.now(UTC), **fields}
+
+
+async def write_hazards(session: AsyncSession, rows: Rows) -> None:
+    """Writes what is new or changed, with numbers and histories, and tells console and regulator."""
+    new, changed = sorted(rows.new(), key=lambda row: (row["reported_at"], row["id"])), rows.changed()
+    await _number(session, new)
+    await rows.write(session)
+    await insert_rows(session, HazardStep, [_first_step(row) for row in new])
+    await _announce(session, [*new, *changed])
+
+
+async def _number(session: AsyncSession, new: Sequence[Row]) -> None:
+    days: dict[tuple[str, date], list[Row]] = {}
+    for row in new:
+        days.setdefault((row["company_id"], row["reported_at"].astimezone(BEIJING).date()), []).append(row)
+    # In one order always: who asks for the same numbers waits instead of dead-locking.
+    for (company_id, day), its in sorted(days.items(), key=lambda item: item[0]):
+        numbers = await reference.next_numbers(session, company_id, "hazard", day, len(its))
+        for row, number in zip(its, numbers, strict=True):
+            row["number"] = f"YH-{day:%Y%m%d}-{number:02d}"
+
+
+def _first_step(hazard: Row) -> Row:
+    return {
+        "hazard_id": hazard["id"],
+        "organisation_id": hazard["organisation_id"],
+        "action": "report",
+        "from_stage": "",
+        "to_stage": "pending_review",
+        "staff_id": hazard["reported_by"],
+        "at": hazard["reported_at"],
+        "facts": {},
+    }
 
 
 async def announce(session: AsyncSession, hazard: Hazard) -> None:
     """To the console and to the regulator's feed."""
-    await changes.changed(session, "T2-14", hazard.id, hazard.organisation_id)
-    await events.announce(session, "hazard.changed", hazard.id, hazard.organisation_id, stage=hazard.stage)
+    await _announce(session, [{"id": hazard.id, "organisation_id": hazard.organisation_id, "stage": hazard.stage}])
 
 
-async def ensure_check_hazard(session: AsyncSession, taken: Taken[Any], *, failed: list[str]) -> str:
-    """The hazard of a failed check at delivery. The phone reports it under the check's own number, but may be lost
-    before it does: then the check alone opens it, and the report fills it in when it comes.
+async def _announce(session: AsyncSession, hazards: Sequence[Row]) -> None:
+    await changes.changed_all(session, "T2-14", {row["id"]: row["organisation_id"] for row in hazards})
+    await events.announce_all(
+        session,
+        [events.Event("hazard.changed", row["id"], row["organisation_id"], {"stage": row["stage"]}) for row in hazards],
+    )
+
+
+async def ensure_check_hazards(
+    session: AsyncSession, failed: Sequence[tuple[Taken[Any], Sequence[str]]]
+) -> dict[str, str]:
+    """The hazards of failed checks at delivery (each with the words of what failed), by check. The phone reports one
+    under the check's own number, but may be lost before it does: then the check alone opens it, and the report fills it
+    in when it comes.
     """
-    check = taken.record
-    hazard_id: str = check.id.replace("delivery.checked:", "hazard.reported:")
-    fields = {
-        "source": "delivery_check",
-        "hazard_type": "other",
-        "proposed_grade": "general",
-        "customer_id": await customers.own_id(session, check.customer_id, taken.company_id),
-        "detail": "、".join(failed),
-        "point": point_wkt(check.position),
-        "accuracy_m": check.position.accuracy_m if check.position else None,
-    }
-    await _open(session, taken, hazard_id, fields, photos=list(check.photos))
-    hazard = await session.get_one(Hazard, hazard_id)
-    hazard.origin_id = check.id
-    await session.flush()
-    return hazard_id
+    found = {taken.record.id: _hazard_of(taken.record.id) for taken, _ in failed}
+    rows = await Rows.read(session, Hazard, found.values())
+    own = await customers.own_ids(session, ((t.record.customer_id, t.company_id) for t, _ in failed))
+    for taken, words in failed:
+        check = taken.record
+        hazard = rows.get(found[check.id])
+        if hazard is None:
+            hazard = rows.add(
+                _opened(taken, found[check.id])
+                | {
+                    "source": "delivery_check",
+                    "hazard_type": "other",
+                    "proposed_grade": "general",
+                    "customer_id": own[check.customer_id, taken.company_id],
+                    "detail": "、".join(words),
+                    "point": point_wkt(check.position),
+                    "accuracy_m": check.position.accuracy_m if check.position else None,
+                }
+            )
+        hazard["origin_id"] = check.id
+        hazard["photos"] = added(hazard["photos"], check.photos)
+    await write_hazards(session, rows)
+    return found
+
+
+def _hazard_of(check_id: str) -> str:
+    return check_id.replace("delivery.checked:", "hazard.reported:")

@@ -1,19 +1,19 @@
 """Third-party works near a pipe (第三方施工): the first report, and those of whoever guards them (监护)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.accounts import service as accounts
+from backend.bulk import Row, Rows, insert_rows, one_of
 from backend.errors import ConflictingError, MissingError
 from backend.hazards.models import Works, WorksReport
 from backend.hazards.schemas import Reasoned, WorksOut
-from backend.hazards.service.reporting import pipe_near
+from backend.hazards.service.reporting import pipes_near
 from backend.intake import service as intake
 from backend.pages import Page
 from backend.positions.rules import point_wkt
@@ -31,63 +31,110 @@ _TOLD = (
 _UNTOLD: dict[str, Any] = {"machinery": [], "photos": [], "distance_to_pipe_m": None, "point": None}
 
 
-async def record_works(session: AsyncSession, taken: Taken[ThirdPartyWorksReported]) -> bool:
-    """Whether the works' first report has come."""
+_COPIED = ("kind", "progress", "distance_to_pipe_m", "contractor", "contact", "contact_phone", "address")
+
+
+async def record_works(session: AsyncSession, takens: Sequence[Taken[ThirdPartyWorksReported]]) -> set[str]:
+    """Which of the works that these reports name have their first report."""
+    named = {taken.record.id: _works_of(taken.record) for taken in takens}
+    # Locked before their reports are read: two who report of the same works at once see each other's.
+    rows = await Rows.read(session, Works, named.values())
+    reports = await _reports(session, named.values())
+    near = await pipes_near(session, takens)
+    here = {report["id"] for its in reports.values() for report in its}
+    new = [
+        _report(taken, named[taken.record.id], near[taken.record.id])
+        for taken in sorted(takens, key=lambda taken: taken.record.id)
+        if taken.record.id not in here
+    ]
+    for report in new:
+        reports[report["works_id"]].append(report)
+    await insert_rows(session, WorksReport, new)
+    for works_id, its in sorted(reports.items()):
+        await _fold(session, rows, works_id, sorted(its, key=lambda report: (report["at"], report["id"])))
+    await rows.write(session)
+    await events.announce_all(session, [_reported(taken, named[taken.record.id]) for taken in takens])
+    first = {report["id"] for its in reports.values() for report in its}
+    elsewhere = select(WorksReport.id).where(one_of(WorksReport.id, set(named.values()) - first))
+    return first | set(await session.scalars(elsewhere))
+
+
+def _works_of(record: ThirdPartyWorksReported) -> str:
+    return record.works_id if record.kind == "guarding" and record.works_id else record.corrects or record.id
+
+
+async def _reports(session: AsyncSession, works_ids: Iterable[str]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {works_id: [] for works_id in works_ids}
+    table = WorksReport.__table__
+    for row in (await session.execute(select(table).where(one_of(table.c.works_id, found)))).mappings():
+        found[row["works_id"]].append(dict(row))
+    return found
+
+
+def _report(taken: Taken[ThirdPartyWorksReported], works_id: str, pipe_id: str) -> Row:
     record = taken.record
-    works_id = record.works_id if record.kind == "guarding" and record.works_id else record.corrects or record.id
-    copied = ("kind", "progress", "distance_to_pipe_m", "contractor", "contact", "contact_phone", "address")
-    row = insert(WorksReport).values(
-        id=record.id,
-        works_id=works_id,
-        organisation_id=taken.organisation_id,
-        at=taken.recorded_at,
-        reported_by=taken.staff_id,
-        machinery=list(record.machinery),
-        photos=list(record.photos),
-        task_id=record.task_id,
-        note=record.note,
-        pipe_id=await pipe_near(session, taken.organisation_id, record.pipe_id, record.position),
-        point=point_wkt(record.position),
-        **{name: getattr(record, name) for name in copied},
-    )
-    await session.execute(row.on_conflict_do_nothing())
-    await _fold(session, works_id)
-    await events.announce(session, "works.changed", works_id, taken.organisation_id, reported=record.kind)
-    return bool(await session.scalar(select(WorksReport.id).where(WorksReport.id == works_id)))
-
-
-async def _fold(session: AsyncSession, works_id: str) -> None:
-    """The works as their reports tell them, in the order of time: any order of arrival gives the same."""
-    query = select(WorksReport).where(WorksReport.works_id == works_id).order_by(WorksReport.at, WorksReport.id)
-    reports = await _of_one_company(session, works_id, (await session.scalars(query)).all())
-    told: dict[str, Any] = {name: _UNTOLD.get(name, "") for name in _TOLD}
-    for report in reports:
-        told |= {name: value for name in _TOLD if (value := getattr(report, name)) not in (None, "", [])}
-    found = [report.at for report in reports if report.kind == "found"]
-    fields = told | {
-        "organisation_id": reports[0].organisation_id,
-        "found_at": min(found, default=None),
-        "last_at": reports[-1].at,
-        "reports": len(reports),
-        "reported_by": reports[-1].reported_by,
+    return {
+        "id": record.id,
+        "works_id": works_id,
+        "organisation_id": taken.organisation_id,
+        "at": taken.recorded_at,
+        "reported_by": taken.staff_id,
+        "machinery": list(record.machinery),
+        "photos": list(record.photos),
+        "task_id": record.task_id,
+        "note": record.note,
+        "pipe_id": pipe_id,
+        "point": point_wkt(record.position),
+        **{name: getattr(record, name) for name in _COPIED},
     }
-    row = insert(Works).values(id=works_id, **fields)
-    await session.execute(row.on_conflict_do_update(index_elements=["id"], set_=fields))
 
 
-async def _of_one_company(
-    session: AsyncSession, works_id: str, reports: Sequence[WorksReport]
-) -> Sequence[WorksReport]:
-    """Whoever found the works: another company's report that names them changes nothing, and its office hears of it."""
-    first = next((report for report in reports if report.id == works_id), reports[0])
-    own = {report.organisation_id for report in reports}
-    own = {each for each in own if await accounts.same_company(session, each, first.organisation_id)}
+def _reported(taken: Taken[ThirdPartyWorksReported], works_id: str) -> events.Event:
+    return events.Event("works.changed", works_id, taken.organisation_id, {"reported": taken.record.kind})
+
+
+async def _fold(session: AsyncSession, rows: Rows, works_id: str, all_reports: Sequence[Row]) -> None:
+    """The works as their reports tell them, in the order of time: any order of arrival gives the same."""
+    reports = await _of_one_company(session, works_id, all_reports)
+    told: Row = {name: _UNTOLD.get(name, "") for name in _TOLD}
     for report in reports:
-        if report.organisation_id not in own:
-            facts = {"staff_id": report.reported_by, "at": report.at}
-            ids = [report.id, works_id]
-            await intake.open_conflict(session, report.organisation_id, "record.other_company", ids, facts)
-    return [report for report in reports if report.organisation_id in own]
+        told |= {name: value for name in _TOLD if (value := report[name]) is not None and value not in ("", [])}
+    found = [report["at"] for report in reports if report["kind"] == "found"]
+    fields = told | {
+        "organisation_id": reports[0]["organisation_id"],
+        "found_at": min(found, default=None),
+        "last_at": reports[-1]["at"],
+        "reports": len(reports),
+        "reported_by": reports[-1]["reported_by"],
+    }
+    works = rows.get(works_id)
+    if works is None:
+        rows.add({"id": works_id, **fields})
+    else:
+        works |= fields
+
+
+async def _of_one_company(session: AsyncSession, works_id: str, reports: Sequence[Row]) -> Sequence[Row]:
+    """Whoever found the works: another company's report that names them changes nothing, and its office hears of it."""
+    own = {report["organisation_id"] for report in reports}
+    if len(own) == 1:
+        return reports
+    first = next((report for report in reports if report["id"] == works_id), reports[0])
+    own = {each for each in own if await accounts.same_company(session, each, first["organisation_id"])}
+    await intake.open_conflicts(
+        session,
+        [
+            intake.Contradiction(
+                report["organisation_id"],
+                "record.other_company",
+                [report["id"], works_id],
+                {"staff_id": report["reported_by"], "at": report["at"]},
+            )
+            for report in reports
+            if report["organisation_id"] not in own
+        ],
+    )
+    return [report for report in reports if report["organisation_id"] in own]
 
 
 async def list_works(

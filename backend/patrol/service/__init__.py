@@ -7,8 +7,8 @@ from backend.patrol.service.tasks import (
     generate_tasks,
     list_tasks,
     reassign_task,
-    record_finish,
-    record_start,
+    record_finishes,
+    record_starts,
     withdraw_task,
 )
 from backend.patrol.service.walks import (
@@ -39,8 +39,8 @@ __all__ = [
     "preview_plan",
     "rates_of",
     "reassign_task",
-    "record_finish",
-    "record_start",
+    "record_finishes",
+    "record_starts",
     "regulator_items",
     "save_plan",
     "stop_plan",

@@ -1,5 +1,6 @@
 """A plan's tasks: made for a day, sent to a phone, reassigned (改派) or withdrawn, and done by the worker's records."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.accounts import service as accounts
+from backend.bulk import one_of
 from backend.errors import ConflictingError, MissingError, UnusableError
 from backend.intake import service as intake
 from backend.network import service as network
@@ -284,28 +286,24 @@ async def withdraw_task(session: AsyncSession, caller: Caller, task_id: str, rea
     return await find_task(session, caller, task.id)
 
 
-async def record_start(session: AsyncSession, taken: Taken[PatrolStarted]) -> None:
+async def record_starts(session: AsyncSession, takens: Sequence[Taken[PatrolStarted]]) -> None:
     """The worker has begun; a task that was taken from him meanwhile becomes a matter for the office."""
-    task = await _locked(session, taken)
-    if task is None:
-        return
-    if task.status == "open":
-        task.status = "in_progress"
-        await events.announce(session, "task.changed", task.id, task.organisation_id, status=task.status)
-    await _note_contradiction(session, task, taken)
+    for task, taken in await _locked(session, takens):
+        if task.status == "open":
+            task.status = "in_progress"
+            await events.announce(session, "task.changed", task.id, task.organisation_id, status=task.status)
+        await _note_contradiction(session, task, taken)
 
 
-async def record_finish(session: AsyncSession, taken: Taken[PatrolFinished]) -> None:
-    task = await _locked(session, taken)
-    if task is None:
-        return
-    if task.status in _UNDONE:
-        task.status, task.done_at = "done", taken.recorded_at
-        await _send(session, task)
-    elif task.status == "done" and task.done_at is not None:
-        # Two walks of one task: it was done when the first one ended.
-        task.done_at = min(task.done_at, taken.recorded_at)
-    await _note_contradiction(session, task, taken)
+async def record_finishes(session: AsyncSession, takens: Sequence[Taken[PatrolFinished]]) -> None:
+    for task, taken in await _locked(session, takens):
+        if task.status in _UNDONE:
+            task.status, task.done_at = "done", taken.recorded_at
+            await _send(session, task)
+        elif task.status == "done" and task.done_at is not None:
+            # Two walks of one task: it was done when the first one ended.
+            task.done_at = min(task.done_at, taken.recorded_at)
+        await _note_contradiction(session, task, taken)
 
 
 async def _note_contradiction(session: AsyncSession, task: PatrolTask, taken: Taken[Any]) -> None:
@@ -319,12 +317,16 @@ async def _note_contradiction(session: AsyncSession, task: PatrolTask, taken: Ta
         )
 
 
-async def _locked(session: AsyncSession, taken: Taken[Any]) -> PatrolTask | None:
-    """The task that a record names; another company's is none of its own."""
-    if not taken.record.task_id:
-        return None
-    query = select(PatrolTask).where(PatrolTask.id == taken.record.task_id)
-    found: PatrolTask | None = await session.scalar(query.with_for_update())
-    if found is None or not await accounts.same_company(session, found.organisation_id, taken.organisation_id):
-        return None
-    return found
+async def _locked(session: AsyncSession, takens: Sequence[Taken[Any]]) -> list[tuple[PatrolTask, Taken[Any]]]:
+    """The tasks that the records name, locked in the order of their ids; another company's is none of its own."""
+    named = {taken.record.task_id for taken in takens if taken.record.task_id}
+    if not named:
+        return []
+    query = select(PatrolTask).where(one_of(PatrolTask.id, sorted(named))).order_by(PatrolTask.id).with_for_update()
+    tasks = {task.id: task for task in await session.scalars(query)}
+    return [
+        (task, taken)
+        for taken in takens
+        if (task := tasks.get(taken.record.task_id)) is not None
+        and await accounts.same_company(session, task.organisation_id, taken.organisation_id)
+    ]

@@ -1,7 +1,7 @@
 """Two inspectors of two units, a hub in a process of its own, and intake reading it into a real PostGIS."""
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,13 @@ class World:
         self.feed = Feed(database, self.client, self.setup)
         self.outbox = Outbox(database, self.client, keys)
 
-    async def _take(self, session: AsyncSession, taken: Taken[Any]) -> Waiting | None:
+    async def _take(self, session: AsyncSession, takens: Sequence[Taken[Any]]) -> Mapping[str, Waiting]:
         """A domain that notes what it takes, fails on 炸 and waits for what `missing` says."""
-        if taken.record.note == "炸":
+        if any(taken.record.note == "炸" for taken in takens):
             raise RuntimeError("a fault in a domain")
-        self.taken.append(taken.record.id)
-        target = self.missing.get(taken.record.id)
-        if target is not None and await session.get(Fact, target) is None:
-            return Waiting((target,))
-        return None
+        self.taken += [taken.record.id for taken in takens]
+        asked = {t.record.id: self.missing[t.record.id] for t in takens if t.record.id in self.missing}
+        return {key: Waiting((target,)) for key, target in asked.items() if await session.get(Fact, target) is None}
 
     def push(self, database: str, *documents: dict[str, Any]) -> None:
         """As a phone's replicator does: revisions made elsewhere."""

@@ -118,9 +118,13 @@ class TestNearestPipe:
         company = await make_company(session)
         area = await make_area(session, company.unit)
         pipe = await make_pipe(session, company.unit, area=area)
-        near = await service.nearest_pipe(session, company.unit.id, lon=LON + 0.0005, lat=LAT + 0.0001, within_m=50)
+        places = [
+            service.Place(company.unit.id, LON, LAT + 0.01),
+            service.Place(company.unit.id, LON + 0.0005, LAT + 0.0001),
+            service.Place("another unit", LON + 0.0005, LAT + 0.0001),
+        ]
+        far, near, theirs = await service.nearest_pipes(session, places, within_m=50)
         assert near is not None
         assert near.id == pipe.id
         assert 10 < near.distance_m < 12.5
-        far = await service.nearest_pipe(session, company.unit.id, lon=LON, lat=LAT + 0.01, within_m=50)
-        assert far is None
+        assert (far, theirs) == (None, None)
