@@ -76,6 +76,8 @@ def grow(tree: Mapping[str, Node], path: Sequence[str], *, deleted: bool, body: 
 
 def leaves(tree: Mapping[str, Node]) -> tuple[str, ...]:
     """The current revisions, the winner first."""
+    if len(tree) == 1:  # nearly every document of a phone: sorting cost half of a `_bulk_get`
+        return tuple(tree)
     parents = {node.parent for node in tree.values()}
     tips = [rev for rev in tree if rev not in parents]
     return tuple(sorted(tips, key=lambda rev: winner_key(rev, deleted=tree[rev].deleted), reverse=True))
@@ -93,6 +95,8 @@ def ancestry(tree: Mapping[str, Node], rev: str) -> tuple[str, ...]:
 
 def leaves_of(tree: Mapping[str, Node], rev: str) -> tuple[str, ...]:
     """The leaves that came of this revision (itself, if it is one), the winner first."""
+    if rev not in tree:
+        return ()
     return tuple(leaf for leaf in leaves(tree) if rev in ancestry(tree, leaf))
 
 
