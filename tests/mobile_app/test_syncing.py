@@ -345,7 +345,8 @@ class TestSlowLink:
             carried = await link.close()
         assert sorted(arrived) == sorted(f"photo:{hashlib.sha256(data).hexdigest()}" for data in photos)
         assert carried.resets
-        assert carried.up_bytes <= 1.3 * sum(map(len, photos))
+        # However slow the machine makes it: a reset costs one photo at most.
+        assert carried.up_bytes <= 1.1 * (sum(map(len, photos)) + carried.resets * len(photos[0]))
 
 
 def add_photo(phone: Phone, data: bytes) -> None:
