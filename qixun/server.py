@@ -102,7 +102,7 @@ def embedded_hub(settings: Settings) -> Hub:
 
 
 class _Public(Mapping[str, str]):
-    """Public keys by id; a new one that another process has made is found when it is asked for."""
+    """Public keys that check tokens, by id; a new one that another process has made is found when it is asked for."""
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
@@ -114,10 +114,10 @@ class _Public(Mapping[str, str]):
         return pem
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys.public_pems())
+        return iter(self._keys.token_pems())
 
     def __len__(self) -> int:
-        return len(self._keys.public_pems())
+        return len(self._keys.token_pems())
 
 
 def phone_app(settings: Settings) -> ASGIApp:

@@ -174,40 +174,40 @@ class HubClient:
 
     async def create_database(self, name: str) -> None:
         """Nothing changes where it exists already."""
-        await self._ask("PUT", f"/{name}?q=1", accept=(412,))
+        await self.ask("PUT", f"/{name}?q=1", accept=(412,))
 
     async def set_members(self, name: str, roles: Sequence[str]) -> None:
         """Only tokens with one of these roles may read or write."""
         security = {"admins": {"names": [], "roles": ["_admin"]}, "members": {"names": [], "roles": sorted(roles)}}
-        await self._ask("PUT", f"/{name}/_security", json=security)
+        await self.ask("PUT", f"/{name}/_security", json=security)
 
     async def guard_unit(self, name: str) -> None:
         """Makes a unit's database one that phones only read."""
-        await self._ask("PUT", f"/{name}/_revs_limit", data=str(UNIT_REVS_LIMIT).encode())
+        await self.ask("PUT", f"/{name}/_revs_limit", data=str(UNIT_REVS_LIMIT).encode())
         guard = {"language": "javascript", "validate_doc_update": GUARD}
-        await self._ask("PUT", f"/{name}/_design/guard", json=guard, accept=(409,))
+        await self.ask("PUT", f"/{name}/_design/guard", json=guard, accept=(409,))
 
     async def list_databases(self) -> list[str]:
-        return msgspec.json.decode(await self._ask("GET", "/_all_dbs"), type=list[str])
+        return msgspec.json.decode(await self.ask("GET", "/_all_dbs"), type=list[str])
 
     async def sequences(self, names: Sequence[str]) -> dict[str, str]:
         """Each existing database's newest sequence."""
         found: dict[str, str] = {}
         for start in range(0, len(names), _INFOS_AT_ONCE):
             keys = list(names[start : start + _INFOS_AT_ONCE])
-            answer = await self._ask("POST", "/_dbs_info", json={"keys": keys})
+            answer = await self.ask("POST", "/_dbs_info", json={"keys": keys})
             rows = msgspec.json.decode(answer, type=list[_InfoRow])
             found |= {row.key: str(row.info.update_seq) for row in rows if row.info is not None}
         return found
 
     async def updates_now(self) -> str:
         """Where `updates` begins; `HubError` where the hub cannot tell what changed."""
-        return str(msgspec.json.decode(await self._ask("GET", "/_db_updates?since=now"), type=_Updates).last_seq)
+        return str(msgspec.json.decode(await self.ask("GET", "/_db_updates?since=now"), type=_Updates).last_seq)
 
     async def updates(self, since: str, wait_s: float) -> tuple[set[str], str]:
         """Databases changed after `since`, waiting up to `wait_s` for one."""
         query = f"/_db_updates?feed=longpoll&since={quote(since, safe='')}&timeout={int(wait_s * 1000)}"
-        answer = await self._ask("GET", query, timeout_s=wait_s + _TIMEOUT_S)
+        answer = await self.ask("GET", query, timeout_s=wait_s + _TIMEOUT_S)
         decoded = msgspec.json.decode(answer, type=_Updates)
         return {u.db_name for u in decoded.results if u.type != "deleted"}, str(decoded.last_seq)
 
@@ -217,7 +217,7 @@ class HubClient:
         """A page of changed documents, each with its winning revision."""
         query = f"/{name}/_changes?style=all_docs&since={quote(since, safe='')}&limit={limit}"
         try:
-            answer = await self._ask("GET", query + "&include_docs=true", most_bytes=_PAGE_BYTES if limit > 1 else None)
+            answer = await self.ask("GET", query + "&include_docs=true", most_bytes=_PAGE_BYTES if limit > 1 else None)
         except TooMuchError:
             # Documents much larger than any record: fewer of them at once.
             return await self.changes(name, since, max(limit // 10, 1))
@@ -226,14 +226,14 @@ class HubClient:
             documents = tuple(_changed(row) for row in feed.results)
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             # One document that no reader of ours can take must not hold up the rest: they are fetched singly.
-            feed = msgspec.json.decode(await self._ask("GET", query), type=_Feed)
+            feed = msgspec.json.decode(await self.ask("GET", query), type=_Feed)
             documents = tuple(_changed(row) for row in feed.results)
         return Changes(documents, str(feed.last_seq), feed.pending)
 
     async def revision(self, name: str, doc_id: str, rev: str, seq: str) -> Revision | None:
         """One revision; None when the hub no longer has it."""
         try:
-            raw = await self._ask("GET", f"/{name}/{quote(doc_id, safe='')}?rev={quote(rev, safe='')}")
+            raw = await self.ask("GET", f"/{name}/{quote(doc_id, safe='')}?rev={quote(rev, safe='')}")
         except HubError as error:
             if error.status == 404:
                 return None
@@ -242,12 +242,12 @@ class HubClient:
 
     async def attachment(self, name: str, doc_id: str, rev: str, filename: str) -> bytes:
         path = f"/{name}/{quote(doc_id, safe='')}/{quote(filename, safe='')}?rev={quote(rev, safe='')}"
-        return await self._ask("GET", path, headers={"Accept": "*/*"})
+        return await self.ask("GET", path, headers={"Accept": "*/*"})
 
     async def local(self, name: str) -> dict[str, Any] | None:
         """What intake left in this database; None if nothing is there."""
         try:
-            answer = await self._ask("GET", f"/{name}/{CHECKPOINT}")
+            answer = await self.ask("GET", f"/{name}/{CHECKPOINT}")
         except HubError as error:
             if error.status == 404:
                 return None
@@ -257,14 +257,14 @@ class HubClient:
 
     async def put_local(self, name: str, fields: Mapping[str, Any]) -> str:
         """The new revision."""
-        answer = await self._ask("PUT", f"/{name}/{CHECKPOINT}", json=dict(fields))
+        answer = await self.ask("PUT", f"/{name}/{CHECKPOINT}", json=dict(fields))
         return msgspec.json.decode(answer, type=_Rev).rev
 
     # Writing
 
     async def held(self, name: str, ids: Sequence[str]) -> dict[str, Held]:
         """What the hub has of these documents, tombstones included."""
-        answer = await self._ask("POST", f"/{name}/_all_docs?include_docs=true", json={"keys": list(ids)})
+        answer = await self.ask("POST", f"/{name}/_all_docs?include_docs=true", json={"keys": list(ids)})
         rows = msgspec.json.decode(answer, type=_HeldRows).rows
         return {
             row.key: Held(row.value.rev, row.value.deleted, _body(row.doc)) for row in rows if row.value is not None
@@ -273,10 +273,10 @@ class HubClient:
     async def write(self, name: str, documents: Sequence[bytes]) -> list[Written]:
         """Edits on top of each document's `_rev`, with what became of each."""
         body = b'{"docs":[' + b",".join(documents) + b"]}"
-        answer = await self._ask("POST", f"/{name}/_bulk_docs", data=body)
+        answer = await self.ask("POST", f"/{name}/_bulk_docs", data=body)
         return msgspec.json.decode(answer, type=list[Written])
 
-    async def _ask(
+    async def ask(
         self,
         method: str,
         path: str,
@@ -288,6 +288,7 @@ class HubClient:
         timeout_s: float = _TIMEOUT_S,
         most_bytes: int | None = None,
     ) -> bytes:
+        """The answer's body; `HubError` for a refusal whose status is not in `accept`, and for silence."""
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers)
         if json is not None:

@@ -46,11 +46,7 @@ _log = structlog.get_logger(__name__)
 
 
 def setup_of(settings: Settings, keys: SigningKeys) -> Setup:
-    def public() -> dict[str, str]:
-        keys.reload()
-        return keys.public_pems()
-
-    return Setup(TAKES, public, PhotoStore.of(settings))
+    return Setup(TAKES, keys.known_pems, PhotoStore.of(settings))
 
 
 async def run(
@@ -224,7 +220,8 @@ class Worker:
     async def _restore_lost(self, there: set[str]) -> None:
         """Databases that the hub had and has no more are made and filled again."""
         async with self._database.sessions() as session, session.begin():
-            rows = await session.scalars(select(HubDatabase.name).where(HubDatabase.provisioned))
+            kept = select(HubDatabase.name).where(HubDatabase.provisioned, HubDatabase.dropped_at.is_(None))
+            rows = await session.scalars(kept)
             lost = [name for name in rows if name not in there]
             if not lost:
                 return
