@@ -47,6 +47,8 @@ class StoreFile:
         self.created = int(self._meta("created"))  # seconds since 1970, as `instance_start_time` tells it
         self._update_seq = self._last_seq()
         self._written_seq = 0  # by the transaction that is under way
+        # The latest sequence, and for places in the feed how many changes came after them then.
+        self._counted: tuple[int, dict[int, int]] = (0, {})
         self.closed = False
         self._revs_limit = int(self.get_meta("revs_limit") or REVS_LIMIT)
         # A hub's guard: each write costs as much as the document has current revisions; None: no end.

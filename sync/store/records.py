@@ -21,6 +21,7 @@ from sync.store.store import Store
 
 # 已存, 已传, 已收 (both accepted and waiting), 退回.
 RecordState = Literal["saved", "sent", "accepted", "waiting", "refused"]
+_STATES: tuple[RecordState, ...] = get_args(RecordState)
 
 # Where two receipts carry the same moment, the one that says more wins on every phone.
 _FINALITY = "CASE state WHEN 'accepted' THEN 3 WHEN 'refused' THEN 2 WHEN 'waiting' THEN 1 ELSE 0 END"
@@ -46,8 +47,28 @@ _STEPS = (
         "UPDATE records SET saved_at = changed_at WHERE state = 'saved'",
         "UPDATE records SET sent_at = changed_at WHERE state = 'sent'",
     ),
+    (
+        # A list by type, and the numbers on the first screen, cost the same with 100,000 records as with ten.
+        "CREATE INDEX records_tag ON records(tag, state, number)",
+        "CREATE TABLE record_counts(state TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO record_counts SELECT state, count(*) FROM records GROUP BY state",
+        """CREATE TRIGGER records_added AFTER INSERT ON records BEGIN
+            INSERT INTO record_counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET count = count + 1;
+        END""",
+        """CREATE TRIGGER records_moved AFTER UPDATE OF state ON records WHEN OLD.state <> NEW.state BEGIN
+            UPDATE record_counts SET count = count - 1 WHERE state = OLD.state;
+            INSERT INTO record_counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET count = count + 1;
+        END""",
+        """CREATE TRIGGER records_removed AFTER DELETE ON records BEGIN
+            UPDATE record_counts SET count = count - 1 WHERE state = OLD.state;
+        END""",
+    ),
 )
 _NEXT_NUMBER = "next_record_number"
+_LINE = (
+    "id, tag, number, state, code, reason_zh, reason_en, action_zh, action_en, changed_at, photos_arrived, saved_at,"
+    " sent_at, receipt_at"
+)
 
 
 class RecordLine(Struct, frozen=True):
@@ -144,19 +165,22 @@ class RecordStore(Store):
         before: int | None = None,
     ) -> list[RecordLine]:
         """The latest first; `before` is the number that the previous page ended with."""
-        clauses, values = ["number < ?"], [2**62 if before is None else before]
-        parameters: list[object] = list(values)
-        for column, wanted in (("state", states), ("tag", tags)):
-            if wanted is not None:
-                clauses.append(f"{column} IN ({','.join('?' * len(wanted))})")
-                parameters += wanted
-        query = (
-            "SELECT id, tag, number, state, code, reason_zh, reason_en, action_zh, action_en, changed_at,"  # noqa: S608
-            " photos_arrived, saved_at, sent_at, receipt_at FROM records"
-            f" WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?"
-        )
+        last = 2**62 if before is None else before
+        picked: Sequence[tuple[str, ...]]
+        # One search of an index for each: a query for several at once reads and sorts all that there are.
+        if tags is not None:
+            wanted = _STATES if states is None else states
+            where, picked = "tag = ? AND state = ? AND", [(tag, state) for tag in set(tags) for state in set(wanted)]
+        elif states is not None:
+            where, picked = "state = ? AND", [(state,) for state in set(states)]
+        else:
+            where, picked = "", [()]
+        query = f"SELECT {_LINE} FROM records WHERE {where} number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
         with self._reading() as connection:
-            rows = connection.execute(query, (*parameters, limit)).fetchall()
+            rows = [row for values in picked for row in connection.execute(query, (*values, last, limit)).fetchall()]
+        if len(picked) > 1:
+            rows.sort(key=lambda row: -int(row[2]))
+            del rows[limit:]
         return [_line(row) for row in rows]
 
     def record(self, record_id: str) -> RecordLine | None:
@@ -167,7 +191,7 @@ class RecordStore(Store):
     def counts(self) -> dict[str, int]:
         """How many records are in each state, those with none among them."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT state, count(*) FROM records GROUP BY state").fetchall()
+            rows = connection.execute("SELECT state, count FROM record_counts").fetchall()
         return dict.fromkeys(get_args(RecordState), 0) | dict(rows)
 
     # What became of them

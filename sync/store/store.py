@@ -73,9 +73,9 @@ class Store(StoreFile):
 
     def info(self) -> StoreInfo:
         with self._reading() as connection:
-            total = connection.execute("SELECT count(id) FROM docs").fetchone()[0]
-            deleted = connection.execute("SELECT count(*) FROM docs WHERE deleted = 1").fetchone()[0]
             seq = connection.execute("SELECT coalesce(max(seq), 0) FROM docs").fetchone()[0]
+            total = self._count_after(connection, 0, seq)
+            deleted = connection.execute("SELECT count(*) FROM docs WHERE deleted = 1").fetchone()[0]
         size = 0
         for name in (self.path, self.path.with_name(self.path.name + "-wal")):
             with suppress(OSError):  # the log comes and goes
@@ -152,7 +152,24 @@ class Store(StoreFile):
     def pending(self, since: int) -> int:
         """How many changes come after this sequence."""
         with self._reading() as connection:
-            return int(connection.execute("SELECT count(*) FROM docs WHERE seq > ?", (since,)).fetchone()[0])
+            last = connection.execute("SELECT coalesce(max(seq), 0) FROM docs").fetchone()[0]
+            return self._count_after(connection, since, last)
+
+    def _count_after(self, connection: sqlite3.Connection, since: int, last: int) -> int:
+        """How many documents changed after `since`, `last` being the latest sequence.
+
+        Counting is a walk over the rows, and a feed asks at every page: from what was counted before only the rows in
+        between are walked. The same latest sequence means the same rows.
+        """
+        count = "SELECT count(*) FROM docs WHERE seq > ? AND seq <= ?"
+        of, known = self._counted
+        known = known if of == last else {}
+        at, number = min([(last, 0), *known.items()], key=lambda pair: abs(pair[0] - since))
+        between = int(connection.execute(count, sorted((at, since))).fetchone()[0])
+        number += between if since < at else -between
+        if connection is self._reader:  # what a transaction sees may yet be rolled back
+            self._counted = (last, {place: known[place] for place in known if place == 0} | {since: number})
+        return number
 
     def missing(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, Missing]:
         """What of this is not here, as `_revs_diff` answers; documents that lack nothing are left out."""

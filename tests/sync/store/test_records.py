@@ -266,3 +266,27 @@ class TestDrafts:
         assert store.changes() == []
         store.drop_draft("hazard")
         assert store.drafts() == []
+
+
+class TestCounts:
+    def test_they_are_those_of_the_records_whatever_happened(self, store: RecordStore) -> None:
+        for number in range(1, 9):
+            store.append(hazard(f"hazard.reported:{number}"))
+        store.mark_sent(["hazard.reported:1", "hazard.reported:2", "hazard.reported:3", "unknown"])
+        store.park("hazard.reported:4", "too_large", "太大")
+        store.retry(["hazard.reported:4", "hazard.reported:5"])
+        store.take_receipt(receipt(store, "hazard.reported:1", "accepted"))
+        store.take_receipt(receipt(store, "hazard.reported:1", "accepted", minute=1))
+        store.take_receipt(receipt(store, "hazard.reported:2", "refused"))
+        with pytest.raises(Conflict):
+            store.append(hazard("hazard.reported:1"))
+        assert store.counts() == {"saved": 5, "sent": 1, "accepted": 1, "waiting": 0, "refused": 1}
+
+    def test_a_list_of_several_states_and_types_is_in_order_and_cut(self, store: RecordStore) -> None:
+        for number in range(1, 9):
+            store.append(hazard(f"hazard.reported:{number}"))
+        store.mark_sent([f"hazard.reported:{number}" for number in (2, 4, 6)])
+        assert [line.number for line in store.records(states=("saved", "sent", "sent"), limit=5)] == [8, 7, 6, 5, 4]
+        assert [line.number for line in store.records(tags=("hazard.reported", "x"), before=4)] == [3, 2, 1]
+        assert [line.number for line in store.records(tags=("hazard.reported",), states=("sent",))] == [6, 4, 2]
+        assert store.records(states=()) == store.records(tags=()) == store.records(tags=("x",), states=()) == []
