@@ -52,7 +52,7 @@ class Checkpoint:
         self._direction = direction
         self._key = ""
         self._log = _NO_LOG
-        self._remote_rev = ""
+        self._remote_session = ""
 
     async def find(self) -> str | int:
         """The sequence to go on from: the store's when pushing, the hub's when pulling; 0 for all.
@@ -70,7 +70,7 @@ class Checkpoint:
             # Nothing is known of each other: is it this database that answers?
             await self._remote.info()
         remote = _convert(present)
-        self._remote_rev = str(present.get("_rev", "")) if present else ""
+        self._remote_session = remote.session_id
         known = {session.session_id for session in remote.history}
         for age, session in enumerate(local.history):
             if session.session_id in known:
@@ -84,16 +84,17 @@ class Checkpoint:
         session = _Session(uuid_utils.uuid7().hex, seq)
         log = _Log(session.session_id, seq, (session, *self._log.history)[:HISTORY_SIZE])
         fields = msgspec.to_builtins(log)
-        # The revision is also the proof that the hub has what was written last; without one CouchDB would
-        # write over whatever is there, so that a first checkpoint looks before.
-        if self._remote_rev:
-            fields["_rev"] = self._remote_rev
-        elif await self._remote.get_local(self._key) is not None:
-            raise CheckpointLost("the hub's checkpoint was written by somebody else")
+        # CouchDB writes a local document whatever revision is named: only what it holds tells a restored hub.
+        present = await self._remote.get_local(self._key)
+        if _convert(present).session_id != self._remote_session:
+            raise CheckpointLost("the hub does not have the checkpoint that was written last")
+        if present is not None:
+            fields["_rev"] = present["_rev"]
         try:
-            self._remote_rev = await self._remote.put_local(self._key, fields)
+            await self._remote.put_local(self._key, fields)
         except Conflict as error:
-            raise CheckpointLost("the hub's checkpoint is not the one that was written last") from error
+            raise CheckpointLost("the hub's checkpoint was written by somebody else") from error
+        self._remote_session = log.session_id
         self._log = log
         await asyncio.to_thread(self._store.put_local, self._key, msgspec.json.encode(log))
 

@@ -176,7 +176,7 @@ class RemoteDatabase:
             raise
 
     async def put_local(self, key: str, fields: Mapping[str, Any]) -> str:
-        """Its new revision; `Conflict` where there is another one than `_rev`."""
+        """Its new revision. CouchDB writes over what is there, whatever `_rev` says."""
         answer = await self._request("PUT", f"/_local/{key}", body=msgspec.json.encode(fields), expect=CREATED)
         return _decode(answer, _Written).rev
 

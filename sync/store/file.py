@@ -1,12 +1,13 @@
 """The file under a store: its connections, transactions, settings, local documents, and who waits for it."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sync.errors import BadRequest, Conflict, StoreError
+from sync.errors import BadRequest, StoreError
 from sync.store.schema import extend
 from sync.store.seal import Seal
 
@@ -110,18 +111,14 @@ class StoreFile:
         return (f"0-{found[0]}", bytes(found[1])) if found else None
 
     def put_local(self, key: str, body: bytes, *, rev: str | None = None) -> str:
-        """The new revision. As in CouchDB a missing `rev` starts at 0-1 whatever was there; a wrong one is
-        a `Conflict`.
-        """
+        """The new revision, counted on from `rev` (0-1 without): as in CouchDB, whatever was there is written over."""
+        found = re.fullmatch(r"0-(\d{1,15})", rev or "0-0")
+        if found is None:
+            raise BadRequest("Invalid rev format")
+        number = int(found[1]) + 1
         with self.transaction() as connection:
-            number = 0
-            if rev is not None:
-                found = connection.execute("SELECT rev FROM locals WHERE key = ?", (key,)).fetchone()
-                number = int(found[0]) if found else 0
-                if rev != f"0-{number}":
-                    raise Conflict
-            connection.execute("INSERT OR REPLACE INTO locals VALUES (?, ?, ?)", (key, number + 1, body))
-        return f"0-{number + 1}"
+            connection.execute("INSERT OR REPLACE INTO locals VALUES (?, ?, ?)", (key, number, body))
+        return f"0-{number}"
 
     def delete_local(self, key: str) -> bool:
         """Whether there was one."""

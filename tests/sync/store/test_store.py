@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from sync.errors import Conflict, MissingStub, NotFound, StoreError
+from sync.errors import BadRequest, Conflict, MissingStub, NotFound, StoreError
 from sync.store.models import Attachment, Document, Missing, MissingRev
 from sync.store.store import Store
 
@@ -200,13 +200,18 @@ class TestAttachments:
 
 
 class TestLocal:
+    def test_as_in_couchdb_a_local_document_is_written_over_whatever_revision_is_named(self, store):
+        store.put_local("ck", b'{"v":1}')
+        assert store.put_local("ck", b'{"v":2}', rev="0-7") == "0-8"
+        assert store.get_local("ck") == ("0-8", b'{"v":2}')
+
     def test_local_documents_have_their_own_revisions_and_never_replicate(self, store):
         assert store.put_local("ck", b'{"v":1}') == "0-1"
         assert store.put_local("ck", b'{"v":2}', rev="0-1") == "0-2"
-        with pytest.raises(Conflict):
-            store.put_local("ck", b"{}", rev="0-1")
         assert store.get_local("ck") == ("0-2", b'{"v":2}')
         assert store.put_local("ck", b'{"v":3}') == "0-1"
+        with pytest.raises(BadRequest):
+            store.put_local("ck", b"{}", rev="1-a")
         assert store.list_local() == [("ck", "0-1")]
         assert store.changes() == []
         assert store.delete_local("ck")
