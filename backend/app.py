@@ -42,8 +42,9 @@ from backend.settings import Settings
 from backend.worker import working
 
 VERSION = "0.1.0"
-# A compressed feed would hold back its last events; photos and the app come compressed already.
-_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos"]
+# A compressed feed would hold back its last events; photos, tiles and the app come compressed already, and a piece of
+# a file is no piece any more when it is packed.
+_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos", "^/basemap"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 ROUTERS: tuple[ControllerRouterHandler, ...] = (

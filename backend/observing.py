@@ -106,18 +106,26 @@ def _request_id(scope: Scope) -> str:
 
 
 def _headers(settings: Settings) -> dict[str, str]:
-    tiles = "https://t0.tianditu.gov.cn/" if settings.tianditu_key else settings.basemap_url
-    origin = re.match(r"https?://[^/]+", tiles)
     headers = {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Content-Security-Policy": _CSP.format(tiles=origin[0] if origin else ""),
+        "Content-Security-Policy": _CSP.format(tiles=_tile_hosts(settings)),
     }
     if settings.https:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     return headers
+
+
+def _tile_hosts(settings: Settings) -> str:
+    """Those of the base map that is shown, and no others."""
+    if settings.basemap:
+        return ""
+    if settings.tianditu_key:
+        return " ".join(f"https://t{number}.tianditu.gov.cn" for number in range(8))
+    origin = re.match(r"https?://[^/]+", settings.basemap_url)
+    return origin[0] if origin else ""
 
 
 def _set(answer: MutableScopeHeaders, headers: dict[str, str], path: str, request_id: str) -> None:

@@ -28,34 +28,51 @@ const street = (m, least) => ["interpolate", ["exponential", 2], ["zoom"], 11, l
 export async function makeMap(frame, container) {
   const { Map: GlMap, setWorkerUrl, addProtocol, ...rest } = await import(frame.dataset.maplibre);
   setWorkerUrl(new URL(frame.dataset.worker, location).href);
-  const base = frame.dataset.base ?? "";
+  const base = frame.dataset.base ? JSON.parse(frame.dataset.base) : null;
   const style = { version: 8, sources: {}, layers: [{ id: "ground", type: "background", paint: { "background-color": css("--m-land") } }] };
-  if (base === "pmtiles") await addLocalBase(style, frame, addProtocol);
-  else if (base) {
-    style.sources.base = { type: "raster", tiles: [base], tileSize: 256, maxzoom: 18, attribution: base.includes("tianditu") ? "天地图" : "" };
-    style.layers.push({ id: "base", type: "raster", source: "base" });
-  }
-  const map = new GlMap({ container, style, center: [126.35, 43.2], zoom: 13, maxZoom: 20, attributionControl: base ? { compact: true } : false, dragRotate: false, pitchWithRotate: false, fadeDuration: 0 });
+  if (base?.local) await addLocalBase(style, frame, addProtocol, base.local === "vector");
+  else base?.layers.forEach((tiles, i) => addRaster(style, `base-${i}`, { tiles, tileSize: 256, maxzoom: 18, attribution: base.attribution ?? "" }));
+  const map = new GlMap({ container, style, center: [126.35, 43.2], zoom: 13, maxZoom: 20, attributionControl: base?.attribution ? { compact: false } : false, dragRotate: false, pitchWithRotate: false, fadeDuration: 0 });
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
-  await new Promise((ready) => { map.once("load", ready); });
+  map.on("error", (event) => { if (String(event.sourceId ?? "").startsWith("base")) sayOnce(frame); });
+  // Not "load", which waits for every tile of the base: a slow service must not hold back the network.
+  await new Promise((ready) => { map.once("style.load", ready); });
   for (const [name, image] of Object.entries(drawn())) map.addImage(name, image, { pixelRatio: 2 });
   return { map, gl: { ...rest, Map: GlMap }, plain: !base };
 }
 
-async function addLocalBase(style, frame, addProtocol) {
+// A base that does not come must not be taken for a town without streets; the network is drawn all the same.
+function sayOnce(frame) {
+  if (frame.querySelector(".no-base")) return;
+  const said = Object.assign(document.createElement("p"), { className: "no-base float", role: "status" });
+  said.textContent = document.documentElement.lang === "en" ? "The base map does not load; the network is complete." : "底图没有加载出来，管网照常显示。";
+  frame.append(said);
+}
+
+const isDark = () => {
+  const { theme } = document.documentElement.dataset;
+  return theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+};
+
+// Printed maps are light: in the dark they are dimmed, so that pipes still stand out.
+function addRaster(style, id, source) {
+  style.sources[id] = { type: "raster", ...source };
+  style.layers.push({ id, type: "raster", source: id, paint: isDark() ? { "raster-brightness-max": 0.5, "raster-saturation": -0.4 } : {} });
+}
+
+async function addLocalBase(style, frame, addProtocol, vector) {
   if (!window.pmtiles) await new Promise((ready, failed) => {
     const script = document.createElement("script");
     Object.assign(script, { src: frame.dataset.pmtiles, onload: ready, onerror: failed });
     document.head.append(script);
   });
   const protocol = new window.pmtiles.Protocol();
-  const file = new window.pmtiles.PMTiles(new URL("/basemap.pmtiles", location).href);
-  protocol.add(file);
+  const address = new URL("/basemap.pmtiles", location).href;
+  protocol.add(new window.pmtiles.PMTiles(address));
   addProtocol("pmtiles", protocol.tile);
-  const vector = (await file.getHeader()).tileType === 1;
-  style.sources.base = { type: vector ? "vector" : "raster", url: `pmtiles://${new URL("/basemap.pmtiles", location).href}` };
-  if (!vector) { style.layers.push({ id: "base", type: "raster", source: "base" }); return; }
+  if (!vector) { addRaster(style, "base", { url: `pmtiles://${address}`, tileSize: 256 }); return; }
+  style.sources.base = { type: "vector", url: `pmtiles://${address}` };
   // Layers as OpenMapTiles and Protomaps name them; those that the file lacks draw nothing.
   const fill = (id, layer, colour) => style.layers.push({ id, type: "fill", source: "base", "source-layer": layer, paint: { "fill-color": css(colour) } });
   for (const layer of ["landuse", "landcover"]) fill(`base-${layer}`, layer, "--m-wood");
