@@ -11,8 +11,7 @@ from typing import Any, Self
 
 import msgspec
 from geoalchemy2 import WKBElement
-from sqlalchemy import ColumnElement, LargeBinary, Text, TextClause, any_, literal, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import JSON, ColumnElement, LargeBinary, Text, TextClause, any_, cast, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.db import Base
@@ -21,8 +20,12 @@ Row = dict[str, Any]
 
 
 def one_of(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
-    """`column IN (...)` with one parameter, however many values: the statement stays the same and is prepared once."""
-    found: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Text)))
+    """`column IN (...)` with one parameter, however many values: the statement stays the same and is prepared once.
+    (As JSON, since psycopg makes an array's text in Python, value by value.)
+    """
+    given = cast(literal(msgspec.json.encode(list(values)).decode(), Text), JSON)
+    array = func.array(select(func.json_array_elements_text(given)).scalar_subquery())
+    found: ColumnElement[bool] = column == any_(array)
     return found
 
 
@@ -156,12 +159,19 @@ def _columns(table: type[Base], row: Mapping[str, Any]) -> list[str]:
 
 def _as_json(table: type[Base], rows: Sequence[Mapping[str, Any]], *, fill: bool = True) -> str:
     missing = [(name, make) for name, make in _defaults(table).items() if fill and name not in rows[0]]
-    full = [{**row, **{name: make() for name, make in missing}} for row in rows]
-    for name in _binary(table):
-        for row in full:
-            if isinstance(row.get(name), bytes):
-                row[name] = f"\\x{row[name].hex()}"
+    binary = [name for name in _binary(table) if name in rows[0]]
+    full = rows if not missing and not binary else [_complete(row, missing, binary) for row in rows]
     return msgspec.json.encode(full, enc_hook=_encode).decode()
+
+
+def _complete(row: Mapping[str, Any], missing: Sequence[tuple[str, Callable[[], Any]]], binary: Sequence[str]) -> Row:
+    full = dict(row)
+    for name, make in missing:
+        full[name] = make()
+    for name in binary:
+        if full[name] is not None:
+            full[name] = f"\\x{full[name].hex()}"
+    return full
 
 
 def _encode(value: Any) -> Any:

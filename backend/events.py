@@ -22,7 +22,12 @@ _MAX_BYTES = 7900
 # A console that does not read for this many events is told to load anew.
 _QUEUE = 500
 _RECONNECT_S = 1.0
-_NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload")
+_NOTIFY = text(
+    "SELECT pg_notify(channel, payload)"
+    " FROM unnest(CAST(:channels AS text[]), CAST(:payloads AS text[])) AS told (channel, payload)"
+)
+# Where a session keeps what is to go out together.
+_TOLD = "events.told"
 
 _log = structlog.get_logger(__name__)
 
@@ -45,12 +50,44 @@ async def announce(session: AsyncSession, kind: str, subject_id: str, organisati
 
 async def announce_all(session: AsyncSession, events: Iterable[Event]) -> None:
     """In one statement; several of one kind in one unit are told as one, without a subject, and their `count`."""
-    together: dict[tuple[str, str], list[Event]] = {}
-    for event in events:
-        together.setdefault((event.kind, event.organisation_id), []).append(event)
-    if together:
-        payloads = [_payload(same) for same in together.values()]
-        await session.execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
+    await _tell(session, _Told(list(events), {}))
+
+
+async def notify(session: AsyncSession, channel: str) -> None:
+    """A word without content, to whoever waits for work; the same word twice in a transaction is heard once."""
+    await _tell(session, _Told([], {channel: None}))
+
+
+@asynccontextmanager
+async def together(session: AsyncSession) -> AsyncIterator[None]:
+    """What is announced in the body goes out in one statement at its end; nothing of it where the body raises."""
+    before, mine = session.info.get(_TOLD), _Told([], {})
+    session.info[_TOLD] = mine
+    try:
+        yield
+    finally:
+        session.info[_TOLD] = before
+    await _tell(session, mine)
+
+
+class _Told(msgspec.Struct):
+    events: list[Event]
+    channels: dict[str, None]
+
+
+async def _tell(session: AsyncSession, told: _Told) -> None:
+    gathered: _Told | None = session.info.get(_TOLD)
+    if gathered is not None:
+        gathered.events += told.events
+        gathered.channels |= told.channels
+        return
+    same: dict[tuple[str, str], list[Event]] = {}
+    for event in told.events:
+        same.setdefault((event.kind, event.organisation_id), []).append(event)
+    sent = [(CHANNEL, _payload(events)) for events in same.values()] + [(channel, "") for channel in told.channels]
+    if sent:
+        given = {"channels": [channel for channel, _ in sent], "payloads": [payload for _, payload in sent]}
+        await session.execute(_NOTIFY, given)
 
 
 def _payload(same: Sequence[Event]) -> str:

@@ -7,14 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
 from backend.cylinders.service import Scanned, record_movements
-from backend.positions import service as positions
 from backend.taken import NONE_WAIT, Take, Taken, Waiting
 from sync.documents.cylinders import CylindersLoaded
 
 
 async def take_scans(session: AsyncSession, takens: Sequence[Taken[Any]]) -> Mapping[str, Waiting]:
     await record_movements(session, [(taken, _scanned(taken)) for taken in takens])
-    await positions.note_seen(session, takens)
     await events.announce_all(session, [_event(taken) for taken in takens])
     return NONE_WAIT
 

@@ -16,7 +16,6 @@ from backend.deliveries.models import Delivery, DeliveryCheck, FailedVisit
 from backend.deliveries.service.settling import settle_orders
 from backend.hazards import service as hazards
 from backend.intake import service as intake
-from backend.positions import service as positions
 from backend.positions.rules import point_wkt
 from backend.reference import service as reference
 from backend.taken import Take, Taken, Waiting
@@ -34,7 +33,6 @@ async def take_deliveries(session: AsyncSession, takens: Sequence[Taken[Any]]) -
     visits = [_visit(taken, own) for taken in _of(takens, VisitFailed)]
     await insert_new(session, FailedVisit, sorted(visits, key=lambda row: row["id"]))
     await settle_orders(session, takens)
-    await positions.note_seen(session, takens)
     await events.announce_all(session, [_event(taken) for taken in takens])
     return waiting
 

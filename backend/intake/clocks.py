@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import one_of, upsert_rows
 from backend.intake.models import DeviceClock
 from backend.intake.rules import Clock, corrected, learned
 from sync.documents.envelope import Record
@@ -19,22 +19,24 @@ async def learn(
 ) -> dict[Boot, Clock]:
     """The clock of each boot that these records come from, with what the whole batch tells of it."""
     boots = sorted({_boot(record) for record in records})
-    rows = await session.scalars(
-        select(DeviceClock).where(tuple_(DeviceClock.device_id, DeviceClock.boot_id).in_(boots))
+    rows = await session.execute(
+        select(DeviceClock.device_id, DeviceClock.boot_id, DeviceClock.booted_at, DeviceClock.booted_before).where(
+            one_of(DeviceClock.device_id, {device_id for device_id, _ in boots}),
+            one_of(DeviceClock.boot_id, {boot_id for _, boot_id in boots}),
+        )
     )
-    known = {(row.device_id, row.boot_id): Clock(row.booted_at, row.booted_before) for row in rows}
+    before = {(device_id, boot_id): Clock(booted_at, at_latest) for device_id, boot_id, booted_at, at_latest in rows}
+    known = {boot: before[boot] for boot in boots if boot in before}
     for record in records:
         boot = _boot(record)
         clock = known.get(boot, Clock())
         known[boot] = learned(
             Clock(clock.booted_at, clock.booted_before, offsets.get(record.device_id)), record.recorded, received_at
         )
-    row = insert(DeviceClock)
-    await session.execute(
-        row.on_conflict_do_update(
-            index_elements=["device_id", "boot_id"],
-            set_={"booted_at": row.excluded.booted_at, "booted_before": row.excluded.booted_before},
-        ),
+    news = [boot for boot in boots if _told(known[boot]) != _told(before.get(boot, Clock()))]
+    await upsert_rows(
+        session,
+        DeviceClock,
         [
             {
                 "device_id": device_id,
@@ -42,8 +44,9 @@ async def learn(
                 "booted_at": known[device_id, boot_id].booted_at,
                 "booted_before": known[device_id, boot_id].booted_before,
             }
-            for device_id, boot_id in boots
+            for device_id, boot_id in news
         ],
+        key=("device_id", "boot_id"),
     )
     return known
 
@@ -54,3 +57,7 @@ def recorded_at(known: Mapping[Boot, Clock], record: Record, received_at: dateti
 
 def _boot(record: Record) -> Boot:
     return record.device_id, record.recorded.boot_id
+
+
+def _told(clock: Clock) -> tuple[datetime | None, datetime | None]:
+    return clock.booted_at, clock.booted_before

@@ -23,12 +23,14 @@ from backend.intake.hub import ChangedDocument, Changes, HubClient, HubError, Re
 from backend.intake.models import HubDatabase, OutboxDocument
 from backend.intake.rules import PHOTO_TAG, Arrived, key_of
 from backend.intake.service import OUTBOX_CHANNEL
-from backend.intake.taking import Setup, is_passing, logged, take_batch
+from backend.intake.settling import is_passing
+from backend.intake.taking import Setup, logged, take_batch
 from sync.databases import DatabaseName, parse_database
 from sync.documents.envelope import tag_of
 from sync.documents.photos import ATTACHMENT_NAME
 
-PAGE = 500
+# What a page costs beside its records is shared by more of them; larger ones would hold up the event loop.
+PAGE = 1000
 # Photos are up to 1 MB each: a page of them is kept in memory.
 MEDIA_PAGE = 20
 _LOCK_SPACE = 7_345_100
@@ -44,6 +46,14 @@ class BusyError(Exception):
 
 class _MovedError(Exception):
     """Another worker has taken this page."""
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """What changed after a place, up to `last_seq`; `pending` changes come after it."""
+
+    arrived: Sequence[Arrived]
+    last_seq: str
+    pending: int
 
 
 class _Place(msgspec.Struct):
@@ -69,19 +79,35 @@ class Feed:
             return 0
         async with self._alone(name):
             place = await self._find_place(parsed)
-            taken = 0
-            while True:
-                page = await self._hub.changes(name, place.since, MEDIA_PAGE if parsed.kind == "media" else PAGE)
-                if number_of(page.last_seq) < number_of(place.since):
-                    await self._start_anew(place, name)
-                    continue
-                if not page.documents:
-                    return taken
+            return await self._read_on(parsed, place)
+
+    async def _read_on(self, database: DatabaseName, place: _Place) -> int:
+        taken, page = 0, await self._page(database, place.since)
+        while True:
+            if number_of(page.last_seq) < number_of(place.since):
+                await self._start_anew(place, str(database))
+                page = await self._page(database, place.since)
+            elif not page.arrived and page.last_seq == place.since:
+                return taken
+            else:
+                # While PostgreSQL writes this page, the hub is asked for the next one.
+                ahead = asyncio.create_task(self._page(database, page.last_seq)) if page.pending else None
                 try:
-                    taken += await self._take_page(parsed, page, place)
+                    taken += await self._take_page(database, page, place)
+                    await self._leave_nonce(str(database), place)
+                    if ahead is None:
+                        return taken
+                    page = await ahead
                 except _MovedError:
                     return taken
-                await self._leave_nonce(name, place)
+                finally:
+                    await _end(ahead)
+
+    async def _page(self, database: DatabaseName, since: str) -> _Page:
+        changes = await self._hub.changes(str(database), since, MEDIA_PAGE if database.kind == "media" else PAGE)
+        if not changes.documents:
+            return _Page((), changes.last_seq if number_of(changes.last_seq) < number_of(since) else since, 0)
+        return _Page(await self._fetch(database, changes), changes.last_seq, changes.pending)
 
     @asynccontextmanager
     async def _alone(self, name: str) -> AsyncIterator[None]:
@@ -98,17 +124,16 @@ class Feed:
     async def _find_place(self, database: DatabaseName) -> _Place:
         name = str(database)
         async with self._database.sessions() as session, session.begin():
-            row = insert(HubDatabase).values(
-                name=name, kind=database.kind, owner_id=database.owner, quarter=database.quarter
+            asked = select(HubDatabase.seq, HubDatabase.nonce, HubDatabase.seq_before, HubDatabase.nonce_before).where(
+                HubDatabase.name == name
             )
-            await session.execute(row.on_conflict_do_nothing())
-            known = (
-                await session.execute(
-                    select(HubDatabase.seq, HubDatabase.nonce, HubDatabase.seq_before, HubDatabase.nonce_before).where(
-                        HubDatabase.name == name
-                    )
+            known = (await session.execute(asked)).one_or_none()
+            if known is None:
+                row = insert(HubDatabase).values(
+                    name=name, kind=database.kind, owner_id=database.owner, quarter=database.quarter
                 )
-            ).one()
+                await session.execute(row.on_conflict_do_nothing())
+                known = (await session.execute(asked)).one()
         local = await self._hub.local(name) or {}
         place = _Place(known.seq, known.nonce, known.seq, str(local.get("_rev", "")))
         there = local.get("nonce", "")
@@ -132,26 +157,18 @@ class Feed:
             await session.execute(update(OutboxDocument).where(OutboxDocument.database == name).values(sent_version=0))
             await session.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))
 
-    async def _take_page(self, database: DatabaseName, page: Changes, place: _Place) -> int:
-        arrived = await self._fetch(database, page)
+    async def _take_page(self, database: DatabaseName, page: _Page, place: _Place) -> int:
         received_at = datetime.now(UTC)
         for attempt in range(_TRIES):
             try:
-                return await self._commit_page(database, page, place, arrived, received_at)
+                return await self._commit_page(database, page, place, received_at)
             except DBAPIError as error:
                 if not is_passing(error) or attempt == _TRIES - 1:
                     raise
                 await asyncio.sleep(random.uniform(0.01, 0.1) * 2**attempt)  # noqa: S311 (spreads retries)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _commit_page(
-        self,
-        database: DatabaseName,
-        page: Changes,
-        place: _Place,
-        arrived: Sequence[Arrived],
-        received_at: datetime,
-    ) -> int:
+    async def _commit_page(self, database: DatabaseName, page: _Page, place: _Place, received_at: datetime) -> int:
         name, nonce = str(database), new_key()
         async with self._database.sessions() as session, session.begin():
             moved = await session.execute(
@@ -169,7 +186,7 @@ class Feed:
             if moved.one_or_none() is None:
                 raise _MovedError(name)
             taken = await take_batch(
-                session, database, arrived, self._setup, received_at=received_at, again=place.restored
+                session, database, page.arrived, self._setup, received_at=received_at, again=place.restored
             )
         place.seq, place.nonce, place.since = page.last_seq, nonce, page.last_seq
         return taken
@@ -192,8 +209,12 @@ class Feed:
         # Design documents are the administrator's: no member can write one.
         documents = [changed for changed in page.documents if not changed.id.startswith("_design/")]
         wanted = [(changed, rev) for changed in documents for rev in changed.revs]
-        async with self._database.sessions() as session:
-            known = await logged(session, database, [(changed.id, rev) for changed, rev in wanted])
+        # Only where something is to be asked for, a further revision or a picture, is it worth knowing what is known.
+        asking = [(changed.id, rev) for changed, rev in wanted if _is_asked_for(changed, rev)]
+        known: frozenset[tuple[str, str]] = frozenset()
+        if asking:
+            async with self._database.sessions() as session:
+                known = await logged(session, database, asking)
         found = []
         for changed, rev in wanted:
             if (key_of(changed.id), rev) in known:
@@ -225,3 +246,14 @@ class Feed:
             attachment=picture,
             readable=revision.readable,
         )
+
+
+def _is_asked_for(changed: ChangedDocument, rev: str) -> bool:
+    return changed.winner is None or changed.winner.rev != rev or tag_of(changed.id) == PHOTO_TAG
+
+
+async def _end(task: asyncio.Task[_Page] | None) -> None:
+    """Whatever became of it: nobody waits for it any more."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

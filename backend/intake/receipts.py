@@ -23,12 +23,16 @@ _LONGEST_ID = 120
 
 
 class Answer(msgspec.Struct, frozen=True):
+    """`photos`: whether the record may name some, so that those that came are counted."""
+
     device_id: str
     entry: ReceiptEntry
+    photos: bool = True
 
 
-def accepted(fact_id: str, rev: str, device_id: str, *, waiting: bool = False) -> Answer:
-    return Answer(device_id, ReceiptEntry(record_id=fact_id, rev=rev, state="waiting" if waiting else "accepted"))
+def accepted(fact_id: str, rev: str, device_id: str, *, waiting: bool = False, photos: bool = True) -> Answer:
+    entry = ReceiptEntry(record_id=fact_id, rev=rev, state="waiting" if waiting else "accepted")
+    return Answer(device_id, entry, photos)
 
 
 def refused(doc_id: str, rev: str, device_id: str, code: str) -> Answer:
@@ -49,7 +53,7 @@ def refused(doc_id: str, rev: str, device_id: str, code: str) -> Answer:
 async def send(session: AsyncSession, database: DatabaseName, answers: Iterable[Answer]) -> None:
     """Posts the receipts; of two answers on one revision the later counts."""
     latest = {(a.entry.record_id, a.entry.rev): a for a in answers if 0 < len(a.entry.record_id) <= _LONGEST_ID}
-    arrived = await count_photos(session, [a.entry.record_id for a in latest.values()])
+    arrived = await count_photos(session, [a.entry.record_id for a in latest.values() if a.photos])
     by_device: dict[str, list[ReceiptEntry]] = {}
     for answer in latest.values():
         there = arrived.get(answer.entry.record_id, 0)
@@ -71,6 +75,8 @@ async def send(session: AsyncSession, database: DatabaseName, answers: Iterable[
 
 async def count_photos(session: AsyncSession, fact_ids: Sequence[str]) -> dict[str, int]:
     """How many of the photos that each record names have arrived."""
+    if not fact_ids:
+        return {}
     rows = await session.execute(
         select(FactPhoto.fact_id, func.count())
         .join(Fact, Fact.id == FactPhoto.photo_id)

@@ -20,8 +20,9 @@ from backend.intake.hub import HubClient, HubError, number_of
 from backend.intake.models import HubDatabase, OutboxDocument
 from backend.intake.outbox import Outbox
 from backend.intake.service import OUTBOX_CHANNEL
+from backend.intake.settling import settle_some
 from backend.intake.takes import TAKES
-from backend.intake.taking import Setup, settle_some
+from backend.intake.taking import Setup
 from backend.photos.service import PhotoStore
 from backend.settings import Settings
 from sync.databases import parse_database, quarter_of

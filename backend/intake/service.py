@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend import events
 from backend.bulk import upsert_rows
 from backend.db import new_key
 from backend.intake.models import Conflict, HubDatabase, OutboxDocument
@@ -110,7 +111,7 @@ async def rewrite(session: AsyncSession, database: DatabaseName, doc_ids: Sequen
 
 async def wake_outbox(session: AsyncSession) -> None:
     """Wakes the worker when the transaction commits; not at all if it does not."""
-    await session.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))
+    await events.notify(session, OUTBOX_CHANNEL)
 
 
 async def provision(session: AsyncSession, staff_id: str, *, renew: bool = True) -> None:

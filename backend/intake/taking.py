@@ -8,14 +8,13 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
 from backend.bulk import insert_new, insert_rows, one_of
 from backend.intake import clocks, quarantined, receipts, service
-from backend.intake.models import Fact, FactPhoto, FactReference, IntakeEntry
+from backend.intake.models import Fact, FactPhoto, IntakeEntry
 from backend.intake.owners import find_owner
 from backend.intake.receipts import Answer
 from backend.intake.rules import (
@@ -30,16 +29,13 @@ from backend.intake.rules import (
     remarks_on,
     storable,
 )
+from backend.intake.settling import is_passing, take_all
 from backend.photos.service import PhotoStore, check_picture
-from backend.taken import Take, Taken, Waiting
-from sync.databases import DatabaseName, parse_database
-from sync.documents import BACKEND_TYPES, FieldRecord, decode_record
+from backend.taken import Take, Taken
+from sync.databases import DatabaseName
+from sync.documents import BACKEND_TYPES, FieldRecord
 from sync.documents.envelope import tag_of
 from sync.signatures import verify
-
-# SQLSTATE classes of failures that are not the record's fault: lost connection, no resources, shutdown, deadlock.
-_PASSING = ("08", "53", "57", "58", "40", "55P03")
-_UNIQUE_VIOLATION = "23505"
 
 _log = structlog.get_logger(__name__)
 
@@ -78,7 +74,7 @@ async def take_batch(
     the one record that cannot be taken, which goes to the office.
     """
     try:
-        async with session.begin_nested():
+        async with session.begin_nested(), events.together(session):
             return await _take(session, database, arrived, setup, received_at, again=again)
     except Exception as error:  # whatever a domain raises, the feed goes on
         if is_passing(error) or not arrived:
@@ -116,7 +112,8 @@ async def _take(
     batch = _Batch(database, await find_owner(session, database.owner), received_at, answers=answers)
     await _judge(session, batch, fresh, setup)
     takens = await _store_facts(session, batch)
-    await _take_all(session, batch, takens, setup.takes)
+    if takens:
+        batch.answers += await take_all(session, takens, setup.takes)
     await _write_down(session, batch)
     await receipts.send(session, database, batch.answers)
     if batch.owner is not None and batch.good:
@@ -143,7 +140,7 @@ async def take_after_all(
         async with session.begin_nested():
             await _judge(session, batch, [arrived], setup)
             takens = await _store_facts(session, batch)
-            await _take_all(session, batch, takens, setup.takes)
+            batch.answers += await take_all(session, takens, setup.takes)
     except Exception as error:  # the same as in a batch: it stays with the office
         if is_passing(error):
             raise
@@ -274,134 +271,6 @@ def _fact_row(taken: Taken[Any], body: bytes) -> dict[str, Any]:
         "photos_named": len(set(record.photos)),
         "body": body,
     }
-
-
-async def _take_all(
-    session: AsyncSession, batch: _Batch, takens: Sequence[Taken[Any]], takes: Mapping[str, Take]
-) -> None:
-    if not takens:
-        return
-    waiting: dict[str, Waiting] = {}
-    for take, together in _by_take(takens, takes):
-        waiting |= await take(session, together)
-    await _remember_waits(session, waiting)
-    for taken in takens:
-        fact_id = taken.record.id
-        batch.answers.append(receipts.accepted(fact_id, taken.rev, taken.device_id, waiting=fact_id in waiting))
-    arrived = [taken.record.id for taken in takens]
-    batch.answers += await settle(session, arrived, takes)
-    pictures = [doc_id for doc_id in arrived if tag_of(doc_id) == PHOTO_TAG]
-    if pictures:
-        batch.answers += await receipts.records_of_photos(session, pictures)
-
-
-def _by_take(takens: Sequence[Taken[Any]], takes: Mapping[str, Take]) -> list[tuple[Take, list[Taken[Any]]]]:
-    """Each take with its records, always in the order of the table: rows are locked in one order by every batch."""
-    by_tag: dict[str, list[Taken[Any]]] = {}
-    for taken in takens:
-        by_tag.setdefault(tag_of(taken.record.id), []).append(taken)
-    together: dict[Take, list[Taken[Any]]] = {}
-    for tag, take in takes.items():
-        together.setdefault(take, []).extend(by_tag.get(tag, ()))
-    return [(take, sorted(its, key=_in_time)) for take, its in together.items() if its]
-
-
-def _in_time(taken: Taken[Any]) -> tuple[datetime, str]:
-    return taken.recorded_at, taken.record.id
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether another try may succeed: deadlock, lost connection, a shutting-down or overfull server."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, OSError)
-    state = getattr(error.orig, "sqlstate", None) or ""
-    # Another worker is writing the same row from another database at this moment: it was not there when asked for.
-    race = state == _UNIQUE_VIOLATION and '"pk_' in str(error.orig)
-    return race or error.connection_invalidated or state.startswith(_PASSING)
-
-
-async def _remember_waits(session: AsyncSession, waiting: Mapping[str, Waiting]) -> None:
-    if not waiting:
-        return
-    await session.execute(update(Fact).where(one_of(Fact.id, sorted(waiting))).values(state="waiting"))
-    rows = [
-        {"fact_id": fact_id, "refers_to": target}
-        for fact_id, wait in sorted(waiting.items())
-        for target in dict.fromkeys(wait.refers_to)
-    ]
-    await insert_new(session, FactReference, rows)
-
-
-async def settle(session: AsyncSession, arrived: Sequence[str], takes: Mapping[str, Take]) -> list[Answer]:
-    """Takes the waiting facts that refer to one of these once more; what was settled is answered anew."""
-    referring = select(FactReference.fact_id).where(one_of(FactReference.refers_to, arrived))
-    waiting = select(Fact).where(Fact.state == "waiting", Fact.id.in_(referring))
-    return await _take_again(session, (await session.scalars(waiting)).all(), takes)
-
-
-async def settle_some(session: AsyncSession, takes: Mapping[str, Take], limit: int) -> None:
-    """Tries some of the waiting facts again: what they refer to may have come by another way than a record."""
-    waiting = select(Fact).where(Fact.state == "waiting").order_by(func.random()).limit(limit)
-    facts = (await session.scalars(waiting.with_for_update(skip_locked=True))).all()
-    database_of = {fact.id: fact.database for fact in facts}
-    by_database: dict[str, list[Answer]] = {}
-    for answer in await _take_again(session, facts, takes):
-        by_database.setdefault(database_of[answer.entry.record_id], []).append(answer)
-    for name, answers in sorted(by_database.items()):
-        database = parse_database(name)
-        if database is not None:
-            await receipts.send(session, database, answers)
-
-
-async def _take_again(session: AsyncSession, facts: Sequence[Fact], takes: Mapping[str, Take]) -> list[Answer]:
-    takens = {fact.id: _taken_of(fact) for fact in facts}
-    still: dict[str, Waiting] = {}
-    failed: set[str] = set()
-    for take, together in _by_take(list(takens.values()), takes):
-        await _try_again(session, take, together, still, failed)
-    tried = sorted(takens.keys() - failed)
-    if not tried:
-        return []
-    await session.execute(delete(FactReference).where(one_of(FactReference.fact_id, tried)))
-    await _remember_waits(session, still)
-    settled = [takens[fact_id] for fact_id in tried if fact_id not in still]
-    done = [taken.record.id for taken in settled]
-    await session.execute(update(Fact).where(one_of(Fact.id, done)).values(state="accepted"))
-    return [receipts.accepted(taken.record.id, taken.rev, taken.device_id) for taken in settled]
-
-
-async def _try_again(
-    session: AsyncSession, take: Take, takens: Sequence[Taken[Any]], still: dict[str, Waiting], failed: set[str]
-) -> None:
-    """Notes which of them still wait, and which failed: those were taken once, and what came now must not suffer."""
-    try:
-        async with session.begin_nested():
-            still |= await take(session, takens)
-            return
-    except Exception as error:
-        if is_passing(error):
-            raise
-        if len(takens) == 1:
-            failed.add(takens[0].record.id)
-            _log.exception("intake.not_settled", doc_id=takens[0].record.id)
-            return
-    middle = len(takens) // 2
-    for half in (takens[:middle], takens[middle:]):
-        await _try_again(session, take, half, still, failed)
-
-
-def _taken_of(fact: Fact) -> Taken[Any]:
-    return Taken(
-        record=decode_record(fact.id, fact.body),
-        rev=fact.rev,
-        database=fact.database,
-        organisation_id=fact.organisation_id,
-        company_id=fact.company_id,
-        staff_id=fact.staff_id,
-        device_id=fact.device_id,
-        recorded_at=fact.recorded_at,
-        received_at=fact.received_at,
-    )
 
 
 async def _write_down(session: AsyncSession, batch: _Batch) -> None:

@@ -49,7 +49,6 @@ async def take_shift_checks(session: AsyncSession, takens: Sequence[Taken[ShiftC
             for taken in takens
         ],
     )
-    await positions.note_seen(session, takens)
     await events.announce_all(
         session,
         [
@@ -84,7 +83,6 @@ async def take_walks(session: AsyncSession, takens: Sequence[Taken[Any]]) -> Map
     await record_finishes(session, counted)
     foreign = {taken.record.id for taken in batch.foreign}
     own = [taken for taken in takens if taken.record.id not in foreign]
-    await positions.note_seen(session, (taken for taken in own if not isinstance(taken.record, PatrolTracked)))
     visits = [taken for taken in own if isinstance(taken.record, CheckPointVisited)]
     await events.announce_all(session, [_event(taken) for taken in [*starts, *counted, *visits]])
     return {

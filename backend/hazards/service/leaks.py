@@ -1,6 +1,6 @@
 """Suspected leaks: a reading over the limit, until the office confirms it as a hazard or finds it unfounded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from backend.errors import ConflictingError, MissingError
 from backend.hazards.models import Hazard, SuspectedLeak
 from backend.hazards.schemas import ConfirmLeak, HazardOut, LeakOut, Reasoned
 from backend.hazards.service.board import find_hazard
-from backend.hazards.service.reporting import about, added, named_by, open_foreign, opened, pipes_near, write_hazards
+from backend.hazards.service.reporting import about, added, named_by, open_foreign, opened, write_hazards
 from backend.pages import Page
 from backend.positions.rules import point_wkt
 from backend.reference import service as reference
@@ -29,10 +29,9 @@ _TOLD = (
 )
 
 
-async def record_leaks(session: AsyncSession, takens: Sequence[Taken[LeakSuspected]]) -> None:
+async def record_leaks(session: AsyncSession, takens: Sequence[Taken[LeakSuspected]], near: Mapping[str, str]) -> None:
     """A re-test or an action that comes later corrects the first record; the newest telling is believed."""
     rows = await Rows.read(session, SuspectedLeak, named_by(takens))
-    near = await pipes_near(session, takens)
     abouts: dict[str, str] = {}
     for taken in takens:
         abouts[taken.record.id] = leak_id = about(taken, rows)

@@ -24,12 +24,18 @@ NEAREST_PIPE_WITHIN_M = 50.0
 
 
 async def pipes_near(session: AsyncSession, takens: Sequence[Taken[Any]]) -> dict[str, str]:
-    """By record: the pipe that the worker named, else the nearest one; empty where there is none."""
+    """By record: the pipe that the worker named, else the nearest one; empty where there is none, and for what was
+    found at a customer's.
+    """
     found = {taken.record.id: taken.record.pipe_id for taken in takens}
-    asking = [t for t in takens if not t.record.pipe_id and t.record.position is not None]
+    asking = [t for t in takens if not t.record.pipe_id and t.record.position is not None and not _indoors(t)]
     places = [network.Place(t.organisation_id, *cgcs2000(t.record.position)) for t in asking]
     near = await network.nearest_pipes(session, places, within_m=NEAREST_PIPE_WITHIN_M)
     return found | {t.record.id: pipe.id for t, pipe in zip(asking, near, strict=True) if pipe is not None}
+
+
+def _indoors(taken: Taken[Any]) -> bool:
+    return bool(getattr(taken.record, "customer_id", ""))
 
 
 def about(taken: Taken[Any], rows: Rows) -> str:
@@ -58,16 +64,17 @@ async def open_foreign(session: AsyncSession, takens: Iterable[Taken[Any]], abou
         await intake.open_conflicts(session, found)
 
 
-async def record_hazards(session: AsyncSession, takens: Sequence[Taken[HazardReported]]) -> None:
-    """A report opens a hazard or corrects one. What the office decided stays."""
+async def record_hazards(
+    session: AsyncSession, takens: Sequence[Taken[HazardReported]], near: Mapping[str, str]
+) -> None:
+    """A report opens a hazard or corrects one; `near`: the pipe of each. What the office decided stays."""
     rows = await Rows.read(session, Hazard, named_by(takens))
-    near = await pipes_near(session, [t for t in takens if not t.record.customer_id])
     own = await customers.own_ids(session, ((t.record.customer_id, t.company_id) for t in takens))
     abouts: dict[str, str] = {}
     for taken in takens:
         record = taken.record
         abouts[record.id] = hazard_id = about(taken, rows)
-        told = _told(taken, own[record.customer_id, taken.company_id], near.get(record.id, record.pipe_id))
+        told = _told(taken, own[record.customer_id, taken.company_id], near[record.id])
         hazard = rows.get(hazard_id)
         if hazard is None:
             rows.add(_opened(taken, hazard_id) | {"photos": list(record.photos)} | told)

@@ -1,6 +1,6 @@
 """Third-party works near a pipe (第三方施工): the first report, and those of whoever guards them (监护)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from backend.bulk import Row, Rows, insert_rows, one_of
 from backend.errors import ConflictingError, MissingError
 from backend.hazards.models import Works, WorksReport
 from backend.hazards.schemas import Reasoned, WorksOut
-from backend.hazards.service.reporting import pipes_near
 from backend.intake import service as intake
 from backend.pages import Page
 from backend.positions.rules import point_wkt
@@ -34,13 +33,16 @@ _UNTOLD: dict[str, Any] = {"machinery": [], "photos": [], "distance_to_pipe_m": 
 _COPIED = ("kind", "progress", "distance_to_pipe_m", "contractor", "contact", "contact_phone", "address")
 
 
-async def record_works(session: AsyncSession, takens: Sequence[Taken[ThirdPartyWorksReported]]) -> set[str]:
+async def record_works(
+    session: AsyncSession, takens: Sequence[Taken[ThirdPartyWorksReported]], near: Mapping[str, str]
+) -> set[str]:
     """Which of the works that these reports name have their first report."""
+    if not takens:
+        return set()
     named = {taken.record.id: _works_of(taken.record) for taken in takens}
     # Locked before their reports are read: two who report of the same works at once see each other's.
     rows = await Rows.read(session, Works, named.values())
     reports = await _reports(session, named.values())
-    near = await pipes_near(session, takens)
     here = {report["id"] for its in reports.values() for report in its}
     new = [
         _report(taken, named[taken.record.id], near[taken.record.id])
@@ -55,8 +57,10 @@ async def record_works(session: AsyncSession, takens: Sequence[Taken[ThirdPartyW
     await rows.write(session)
     await events.announce_all(session, [_reported(taken, named[taken.record.id]) for taken in takens])
     first = {report["id"] for its in reports.values() for report in its}
-    elsewhere = select(WorksReport.id).where(one_of(WorksReport.id, set(named.values()) - first))
-    return first | set(await session.scalars(elsewhere))
+    elsewhere = set(named.values()) - first
+    if elsewhere:
+        first |= set(await session.scalars(select(WorksReport.id).where(one_of(WorksReport.id, elsewhere))))
+    return first
 
 
 def _works_of(record: ThirdPartyWorksReported) -> str:

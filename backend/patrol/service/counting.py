@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import shapely
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
@@ -30,7 +30,7 @@ _points = msgspec.json.Decoder(tuple[TrackPoint, ...])
 
 
 async def mark(session: AsyncSession) -> None:
-    await session.execute(text(f"NOTIFY {UNCOUNTED_CHANNEL}"))
+    await events.notify(session, UNCOUNTED_CHANNEL)
 
 
 async def count_due(session: AsyncSession, *, limit: int = 50) -> int:
