@@ -7,6 +7,7 @@ document with one revision and no known past (nearly all of them) is not written
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,11 +71,13 @@ def prepare(connection: sqlite3.Connection, path: Path, key: bytes | None = None
                 connection.execute(statement)
         if seal is None and key is not None:
             seal = begin_sealing(connection, key)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        if version < len(MIGRATIONS):  # an opening that upgrades nothing writes nothing
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # a full disk may have ended the transaction already
+            connection.execute("ROLLBACK")
         raise
     return seal
 
@@ -101,4 +104,5 @@ def extend(connection: sqlite3.Connection, name: str, steps: Sequence[Sequence[s
     for step in steps[version:]:
         for statement in step:
             connection.execute(statement)
-    connection.execute("INSERT OR REPLACE INTO extensions VALUES (?, ?)", (name, len(steps)))
+    if version < len(steps):
+        connection.execute("INSERT OR REPLACE INTO extensions VALUES (?, ?)", (name, len(steps)))

@@ -184,7 +184,7 @@ class Image:
             (folder / name).write_bytes(content)
 
 
-def images(recorder: Recorder, *, seed: int, every: int = 5) -> Iterator[Image]:
+def images(recorder: Recorder, *, seed: int, every: int = 10) -> Iterator[Image]:
     """A cut before each sync, after each acknowledgement, and in between at every so many steps."""
     chance = random.Random(seed)
     files = {name: _File(bytearray(content)) for name, content in recorder.before.items()}
