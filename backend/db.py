@@ -3,12 +3,13 @@
 import importlib
 import pkgutil
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import uuid_utils
 from litestar.datastructures import State
-from sqlalchemy import DateTime, LargeBinary, MetaData, Text
+from sqlalchemy import DateTime, LargeBinary, MetaData, Text, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -78,6 +79,18 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+    @asynccontextmanager
+    async def alone(self, lock: int) -> AsyncGenerator[bool, None]:
+        """Whether this is the only worker with this lock; it is held until the end, by a connection of its own."""
+        async with self.engine.connect() as plain:
+            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            held = bool(await connection.scalar(select(func.pg_try_advisory_lock(lock))))
+            try:
+                yield held
+            finally:
+                if held:
+                    await connection.execute(select(func.pg_advisory_unlock(lock)))
 
 
 async def transaction(state: State) -> AsyncGenerator[AsyncSession, None]:

@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hub_admin: str = ""
     # The hub's address for phones, if it is not /sync/ on this server.
     public_hub_url: str = ""
+    # How many days back PostGIS may be restored from a backup: so long the hub keeps a quarter that is over.
+    backup_days: int = 35
     # Seconds an access token is valid; the hub stops an open feed when it ends.
     access_token_s: int = 600
     # Days a phone or console may go without signing in again.

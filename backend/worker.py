@@ -1,4 +1,4 @@
-"""What runs beside requests: intake and outbox, the audit's sealer, counting of patrols, and due jobs.
+"""What runs beside requests: intake and outbox, the hub's keeping, the audit's sealer, counting of patrols, due jobs.
 
 Inside `qixun serve` by default (`working`, a lifespan), or as `qixun worker`, of which several may run.
 """
@@ -23,7 +23,9 @@ from backend import audit, figures
 from backend.accounts.keys import SigningKeys
 from backend.db import Database
 from backend.events import listen
+from backend.intake import keeping
 from backend.intake import running as intake
+from backend.intake.hub import HubError
 from backend.jobs import jobs_app
 from backend.observing import configure_logging
 from backend.patrol import service as patrol
@@ -102,6 +104,7 @@ async def work(settings: Settings, database: Database, keys: SigningKeys, stop: 
         asyncio.create_task(_lasting(name, part, stop))
         for name, part in {
             "intake": take,
+            "hub": lambda: keeping.keep(settings, database, keys, hub_url=hub_url),
             "audit": lambda: _sealing(database),
             "patrols": lambda: _counting(database),
             "jobs": lambda: _due_jobs(database),
@@ -126,21 +129,12 @@ def hub_root(settings: Settings) -> str:
     return parts._replace(netloc=f"{quote(name, safe='')}:{quote(password, safe='')}@{parts.netloc}").geturl()
 
 
-async def show_keys(hub_url: str, keys: SigningKeys) -> None:
-    """Gives Apache CouchDB the public keys that it checks phones' tokens with: `[jwt_keys] ec:<key id>`."""
-    async with aiohttp.ClientSession(raise_for_status=True) as http:
-        for key_id, pem in keys.public_pems().items():
-            # CouchDB keeps the key as one line of its configuration.
-            line = pem.strip().replace("\n", "\\n")
-            await http.put(f"{hub_url.rstrip('/')}/_node/_local/_config/jwt_keys/ec:{key_id}", json=line)
-
-
 async def _lasting(name: str, part: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
     wait_s, longest = _BACK_OFF_S
     while not stop.is_set():
         try:
             await part()
-        except (DBAPIError, psycopg.Error, aiohttp.ClientError, OSError) as error:
+        except (DBAPIError, HubError, psycopg.Error, aiohttp.ClientError, OSError) as error:
             _log.warning("worker.part_stopped", part=name, reason=str(error)[:300])
         except Exception:  # noqa: BLE001 - the worker's outer loop
             _log.exception("worker.part_failed", part=name)

@@ -89,6 +89,10 @@ class DeviceStatusIn(msgspec.Struct, frozen=True, kw_only=True):
     storage_free_bytes: Annotated[float, msgspec.Meta(ge=0)] | None = None
     battery_percent: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
     clock_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    # Hub databases of which the phone holds records that are not accepted yet; None from an app that does not tell.
+    unsettled: (
+        Annotated[tuple[Annotated[str, msgspec.Meta(max_length=120)], ...], msgspec.Meta(max_length=100)] | None
+    ) = None
 
 
 class ServerTime(msgspec.Struct, frozen=True):

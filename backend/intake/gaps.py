@@ -1,12 +1,21 @@
 """Which record numbers of a phone never came: each counts without a gap for each device and kind of database."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
+import structlog
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.intake.models import IntakeEntry
+from backend import audit, events
+from backend.accounts.models import Device, Staff
+from backend.intake.models import IntakeEntry, RecordNumbers
+from backend.scope import Caller, scoped
+from sync.databases import DatabaseName
+
+_log = structlog.get_logger(__name__)
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -36,3 +45,106 @@ async def missing_numbers(session: AsyncSession, device_id: str) -> Sequence[Gap
         .order_by(numbers.c.kind, numbers.c.number)
     )
     return [Gap(kind, first, last) for kind, first, last in found]
+
+
+class MissingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A device of whose records some numbers never came; `since` is when that was noticed."""
+
+    device_id: str
+    device_name: str
+    staff_id: str
+    staff_name: str
+    kind: str
+    missing: int
+    since: datetime
+    last_seen_at: datetime | None
+    waiting: int | None
+
+
+async def list_missing(session: AsyncSession, caller: Caller) -> Sequence[MissingOut]:
+    """Devices with gaps, the oldest gap first; `missing_numbers` names the numbers of one."""
+    query = (
+        select(
+            RecordNumbers.device_id,
+            Device.name.label("device_name"),
+            Device.staff_id,
+            Staff.name.label("staff_name"),
+            RecordNumbers.kind,
+            RecordNumbers.missing,
+            RecordNumbers.missing_since.label("since"),
+            Device.last_seen_at,
+            Device.waiting,
+        )
+        .join(Device, Device.id == RecordNumbers.device_id)
+        .join(Staff, Staff.id == Device.staff_id)
+        .where(RecordNumbers.missing > 0)
+    )
+    shown = scoped(query, Device.organisation_id, caller).order_by(RecordNumbers.missing_since, RecordNumbers.device_id)
+    return [MissingOut(**row) for row in (await session.execute(shown)).mappings()]
+
+
+async def count_devices(session: AsyncSession) -> int:
+    query = select(func.count(RecordNumbers.device_id.distinct())).where(RecordNumbers.missing > 0)
+    return await session.scalar(query) or 0
+
+
+async def count_numbers(session: AsyncSession, database: DatabaseName) -> None:
+    """Counts anew how far the numbers have come of every device of the person whose database this is."""
+    if database.kind == "unit":
+        return
+    devices = await session.execute(
+        select(Device.id, Device.organisation_id).where(Device.staff_id == database.owner).order_by(Device.id)
+    )
+    for device_id, organisation_id in devices.all():
+        before = await session.get(RecordNumbers, (device_id, database.kind), with_for_update=True)
+        now = await _count(session, database, device_id, before.whole_up_to if before else 0)
+        if now is None:
+            continue
+        known_since = before.missing_since if before and before.missing else None
+        since = (known_since or datetime.now(UTC)) if now.missing else None
+        row = insert(RecordNumbers).values(
+            device_id=device_id, kind=database.kind, missing_since=since, **msgspec.structs.asdict(now)
+        )
+        new = {name: row.excluded[name] for name in ("whole_up_to", "highest", "missing", "missing_since")}
+        await session.execute(row.on_conflict_do_update(index_elements=["device_id", "kind"], set_=new))
+        if now.missing and known_since is None:
+            await _report(session, database.kind, device_id, organisation_id, now)
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    whole_up_to: int
+    highest: int
+    missing: int
+
+
+async def _count(session: AsyncSession, database: DatabaseName, device_id: str, whole_up_to: int) -> _Counted | None:
+    """None where nothing is new. Only what stands in the owner's own databases counts: anybody may write any device's
+    id and number into his.
+    """
+    found = await session.scalars(
+        select(IntakeEntry.record_number)
+        .where(
+            IntakeEntry.device_id == device_id,
+            IntakeEntry.kind == database.kind,
+            IntakeEntry.database.startswith(f"{database.kind}_{database.owner}_", autoescape=True),
+            IntakeEntry.record_number > whole_up_to,
+        )
+        .distinct()
+        .order_by(IntakeEntry.record_number)
+    )
+    numbers = [number for number in found if number is not None]
+    if not numbers:
+        return None
+    whole = whole_up_to
+    for number in numbers:
+        if number != whole + 1:
+            break
+        whole = number
+    return _Counted(whole, numbers[-1], numbers[-1] - whole_up_to - len(numbers))
+
+
+async def _report(session: AsyncSession, kind: str, device_id: str, organisation_id: str, now: _Counted) -> None:
+    facts = {"of": kind, "missing": now.missing, "after": now.whole_up_to}
+    _log.warning("records.missing", device_id=device_id, **facts)
+    await audit.record(session, None, "records.missing", "device", device_id, facts, organisation_id=organisation_id)
+    await events.announce(session, "records.missing", device_id, organisation_id, **facts)

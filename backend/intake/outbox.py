@@ -6,6 +6,7 @@ once more, which the comparison with what is there then leaves out.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,9 +20,11 @@ from backend.accounts import service as accounts
 from backend.accounts.keys import SigningKeys
 from backend.db import Database
 from backend.events import listen
+from backend.intake import service
 from backend.intake.hub import Held, HubClient, HubError
 from backend.intake.models import HubDatabase, OutboxDocument
 from backend.intake.service import OUTBOX_CHANNEL
+from sync.databases import user_database
 from sync.documents.envelope import tag_of
 from sync.signatures import sign, verify
 
@@ -36,6 +39,11 @@ _LONGEST_BACK_OFF_S = 300
 _BATCH_REFUSED = (400, 413)
 
 _log = structlog.get_logger(__name__)
+
+
+async def hold_database(session: AsyncSession, name: str) -> None:
+    """Nothing is carried into this hub database until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(name))))
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -79,6 +87,7 @@ class Outbox:
 
     async def carry(self) -> bool:
         """One round: databases, then documents; whether something is left to do at once."""
+        await self._redirect()
         provisioned = await self._provision()
         async with self._database.sessions() as session:
             names = await session.scalars(
@@ -88,6 +97,7 @@ class Outbox:
                     OutboxDocument.version != OutboxDocument.sent_version,
                     OutboxDocument.due_at <= func.now(),
                     HubDatabase.provisioned,
+                    HubDatabase.dropped_at.is_(None),
                 )
                 .group_by(OutboxDocument.database)
                 .order_by(func.min(OutboxDocument.due_at))
@@ -101,7 +111,8 @@ class Outbox:
 
     async def _provision(self) -> bool:
         async with self._database.sessions() as session:
-            rows = await session.scalars(select(HubDatabase).where(~HubDatabase.provisioned).limit(AT_ONCE))
+            to_provision = select(HubDatabase).where(~HubDatabase.provisioned, HubDatabase.dropped_at.is_(None))
+            rows = await session.scalars(to_provision.limit(AT_ONCE))
             wanted = rows.all()
         for row in wanted:
             await self._provision_one(row)
@@ -119,6 +130,24 @@ class Outbox:
         async with self._database.sessions() as session, session.begin():
             done = update(HubDatabase).where(HubDatabase.name == row.name, HubDatabase.wish == row.wish)
             await session.execute(done.values(provisioned=True))
+
+    async def _redirect(self) -> None:
+        """What is meant for a quarter that was dropped (a late receipt, a task that goes on) goes into this one's."""
+        async with self._database.sessions() as session, session.begin():
+            rows = await session.execute(
+                select(OutboxDocument, HubDatabase.owner_id)
+                .join(HubDatabase, HubDatabase.name == OutboxDocument.database)
+                .where(OutboxDocument.version != OutboxDocument.sent_version, HubDatabase.dropped_at.is_not(None))
+                .with_for_update(of=OutboxDocument)
+            )
+            for document, owner_id in rows.all():
+                await service.provision(session, owner_id, renew=False)
+                now_in = user_database(owner_id, datetime.now(UTC))
+                if document.body is None or await session.get(OutboxDocument, (now_in, document.doc_id)) is not None:
+                    await session.delete(document)
+                else:
+                    document.database = now_in
+                await session.flush()
 
     # Documents
 

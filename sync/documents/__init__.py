@@ -15,7 +15,7 @@ from sync.documents.patrol import (
     ShiftChecked,
 )
 from sync.documents.photos import Photo
-from sync.documents.receipts import Membership, Receipt
+from sync.documents.receipts import Membership, QuarterClosed, Receipt
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.documents.tasks import DeliveryTask, PatrolTask
 
@@ -37,7 +37,16 @@ FieldRecord = (
     | Photo
 )
 BackendWritten = (
-    PatrolTask | DeliveryTask | Receipt | Membership | Pipe | Facility | Cylinder | ChoiceList | CompanySettings
+    PatrolTask
+    | DeliveryTask
+    | Receipt
+    | Membership
+    | QuarterClosed
+    | Pipe
+    | Facility
+    | Cylinder
+    | ChoiceList
+    | CompanySettings
 )
 
 FIELD_TYPES: dict[str, type[Record]] = {str(t.__struct_config__.tag): t for t in FieldRecord.__args__}

@@ -1,6 +1,6 @@
-"""The backend's answers to a phone: what became of each record, and where the worker belongs."""
+"""The backend's answers to a phone: what became of each record, where the worker belongs, what is archived."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -45,3 +45,15 @@ class Membership(BackendDocument, tag="membership", frozen=True, kw_only=True):
     version: int
     issued_at: Utc
     units: tuple[MembershipUnit, ...]
+
+
+class QuarterClosed(BackendDocument, tag="quarter.closed", frozen=True, kw_only=True):
+    """The quarter is verified and archived, and its databases are gone from the hub: a phone may drop its own files of
+    it, if every record in them was accepted.
+
+    `_id` is `quarter.closed:<staff id>_<quarter>`, in a later quarter's `user_` database.
+    """
+
+    staff_id: Id
+    quarter: Annotated[str, msgspec.Meta(pattern=r"^\d{4}[1-4]$")]
+    closed_at: Utc

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 from sqlalchemy import func, select, text
 
 from backend import audit
@@ -16,7 +15,7 @@ from backend.accounts.models import ConsoleSession
 from backend.db import Database
 from backend.jobs import delete_expired, jobs_app
 from backend.settings import Settings
-from backend.worker import hub_root, show_keys, work
+from backend.worker import hub_root, work
 from tests.factories.accounts import make_company, make_staff
 
 
@@ -78,26 +77,3 @@ class TestHubRoot:
     )
     def test_it_carries_the_administrator(self, given: dict[str, Any], address: str) -> None:
         assert hub_root(Settings(**given)) == address
-
-
-class TestShowKeys:
-    async def test_couchdb_gets_each_public_key_as_one_line(self, own_settings: Settings) -> None:
-        given: dict[str, str] = {}
-
-        async def configure(request: web.Request) -> web.Response:
-            given[request.match_info["key"]] = await request.json()
-            return web.json_response("")
-
-        application = web.Application()
-        application.router.add_put("/_node/_local/_config/jwt_keys/{key}", configure)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        keys = SigningKeys(own_settings.data_dir / "keys")
-        keys.rotate()
-        await show_keys(f"http://127.0.0.1:{runner.addresses[0][1]}", keys)
-        await runner.cleanup()
-        expected = {f"ec:{key}": pem.strip().replace("\n", "\\n") for key, pem in keys.public_pems().items()}
-        assert len(given) == 2
-        assert given == expected

@@ -16,6 +16,7 @@ from backend.accounts.models import Device, RefreshToken, Staff
 from backend.accounts.schemas import DeviceIn, DeviceOut, DeviceStatusIn
 from backend.errors import ConflictingError, MissingError, NotAllowedError
 from backend.intake import service as intake
+from backend.intake.dropped import reopen
 from backend.scope import Caller, scoped
 
 # Whatever a phone's clock says, nothing waits longer.
@@ -126,6 +127,8 @@ async def report_status(session: AsyncSession, caller: Caller, status: DeviceSta
         raise MissingError("device.unknown", "本设备尚未登记。", "This device is not registered.")
     device.last_seen_at = now
     device.waiting, device.refused = status.waiting, status.refused
+    device.unsettled = None if status.unsettled is None else list(status.unsettled)
+    await reopen(session, device.staff_id, status.unsettled or ())
     device.app_version = status.app_version or device.app_version
     device.storage_free_bytes, device.battery_percent = status.storage_free_bytes, status.battery_percent
     if status.clock_at is not None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
-from backend.accounts.models import ConsoleSession, Organisation, RefreshToken, RoleGrant, Staff, StaffUnit
+from backend.accounts.models import ConsoleSession, FormerUnit, Organisation, RefreshToken, RoleGrant, Staff, StaffUnit
 from backend.accounts.rules import ROLES
 from backend.accounts.schemas import GrantOut
 from backend.accounts.service.directory import grant_out
@@ -104,7 +105,8 @@ async def set_units(session: AsyncSession, caller: Caller | None, staff_id: str,
         raise UnusableError("unit.not_a_unit", "只能选择基层单位。", "Only units can be chosen.")
     # The administrator of one unit does not take a person out of another's.
     units += [unit for unit in await units_of(session, staff.id) if caller and not unit.path.startswith(caller.paths)]
-    await session.execute(delete(StaffUnit).where(StaffUnit.staff_id == staff.id))
+    gone = await session.scalars(delete(StaffUnit).where(StaffUnit.staff_id == staff.id).returning(StaffUnit.unit_id))
+    await _remember_left(session, staff.id, set(gone) - {unit.id for unit in units})
     session.add_all(StaffUnit(staff_id=staff.id, unit_id=unit.id) for unit in units)
     staff.membership_version += 1
     await session.flush()
@@ -122,6 +124,15 @@ async def set_units(session: AsyncSession, caller: Caller | None, staff_id: str,
     await audit.record(
         session, caller, "staff.units_set", "staff", staff.id, facts, organisation_id=staff.organisation_id
     )
+
+
+async def _remember_left(session: AsyncSession, staff_id: str, unit_ids: Iterable[str]) -> None:
+    left = [{"staff_id": staff_id, "unit_id": unit_id} for unit_id in sorted(unit_ids)]
+    if left:
+        again = insert(FormerUnit).on_conflict_do_update(
+            index_elements=["staff_id", "unit_id"], set_={"left_at": func.now()}
+        )
+        await session.execute(again, left)
 
 
 async def roles_of(session: AsyncSession, staff_id: str) -> list[GrantOut]:
