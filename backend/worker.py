@@ -96,8 +96,6 @@ async def work(settings: Settings, database: Database, keys: SigningKeys, stop: 
     hub_url = hub_root(settings)
 
     async def take() -> None:
-        if settings.couchdb_url:
-            await show_keys(hub_url, keys)
         await intake.run(settings, database, stop, hub_url=hub_url, keys=keys)
 
     parts = [
