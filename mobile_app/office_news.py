@@ -1,15 +1,18 @@
-"""What the office has written into this worker's databases, believed by its signature: receipts and memberships.
+"""What has come from the hub for this worker: receipts and memberships of the office, believed by their signature, and
+records of this phone that it has forgotten.
 
-Both are read by the order in which they came, and how far is kept in the file: a kill between the pull and the
+All are read by the order in which they came, and how far is kept in the file: a kill between the pull and the
 reading loses nothing.
 """
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
 from mobile_app.phone import Phone
+from sync.documents import FIELD_TYPES
 from sync.documents.envelope import tag_of
 from sync.documents.receipts import Membership, Receipt
 from sync.signatures import read_signed
@@ -60,13 +63,20 @@ def _acted_on(phone: Phone) -> int:
     return max(int(store.get_meta(_MEMBERSHIP) or 0) for store in phone.stores.all_own("user"))
 
 
+class _Numbered(msgspec.Struct, frozen=True):
+    device_id: str
+    record_number: Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
+
+
 def _take(phone: Phone, store: RecordStore) -> bool:
     keys = phone.profile.signing_keys
     # With a new signing key, what could not be believed before is read again.
     mark = hashlib.sha256(msgspec.json.encode(sorted(keys))).hexdigest()
     known = store.get_meta(_KEYS) == mark
-    seq = int(store.get_meta(_READ_UP_TO) or 0) if known else 0
-    found = False
+    since = int(store.get_meta(_READ_UP_TO) or 0) if known else 0
+    if _adopt(phone, store, since):
+        since = 0  # what the office said of them may have come before them
+    seq, found = since, False
     while changes := store.changes(seq, limit=_PAGE):
         ids = [change.id for change in changes if tag_of(change.id) == "receipt"]
         for document in store.winners(ids).values():
@@ -80,6 +90,30 @@ def _take(phone: Phone, store: RecordStore) -> bool:
             store.set_meta(_READ_UP_TO, str(seq))
             store.set_meta(_KEYS, mark)
     return found
+
+
+def _adopt(phone: Phone, store: RecordStore, seq: int) -> int:
+    """Records of this phone that it does not know: it was put back to an older copy, and the hub has them."""
+    adopted = 0
+    while changes := store.changes(seq, limit=_PAGE):
+        ids = [change.id for change in changes if tag_of(change.id) in FIELD_TYPES]
+        strange = set(ids) - store.own(ids)
+        found = [(record_id, _numbered(document.body)) for record_id, document in store.winners(strange).items()]
+        own = [(record_id, one.record_number) for record_id, one in found if one and one.device_id == phone.device_id]
+        if own:
+            adopted += store.adopt(sorted(own, key=lambda each: each[1]))
+        seq = changes[-1].seq
+    if adopted:
+        files = phone.stores.all_own("user")
+        files[0].seed_number(max(file.next_number() for file in files))
+    return adopted
+
+
+def _numbered(body: bytes) -> _Numbered | None:
+    try:
+        return msgspec.json.decode(body, type=_Numbered)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _apply(phone: Phone, store: RecordStore, receipt: Receipt) -> None:

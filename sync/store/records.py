@@ -156,6 +156,31 @@ class RecordStore(Store):
                 self.drop_draft(draft)
         return rev
 
+    def adopt(self, found: Iterable[tuple[str, int]]) -> int:
+        """Takes records of this phone back that the hub still had, (id, record number); how many were not known here.
+
+        A phone that was put back to an older copy of itself meets its own later records as the hub's documents. Its
+        numbers go on after theirs. Where it has given a number again meanwhile, the one from the hub stands in the
+        list under a number below zero: two rows cannot share one.
+        """
+        adopted = 0
+        with self.transaction() as connection:
+            for record_id, number in found:
+                row = connection.execute("SELECT rev FROM docs WHERE id = ? AND deleted = 0", (record_id,)).fetchone()
+                if row is None or self.own([record_id]):
+                    continue
+                taken = connection.execute("SELECT 1 FROM records WHERE number = ?", (number,)).fetchone()
+                lowest = connection.execute("SELECT min(0, coalesce(min(number), 0)) FROM records").fetchone()[0]
+                place = lowest - 1 if taken else number
+                connection.execute(
+                    "INSERT INTO records(number, id, rev, tag, state, changed_at, sent_at)"
+                    " VALUES (?1, ?2, ?3, ?4, 'sent', ?5, ?5)",
+                    (place, record_id, row[0], tag_of(record_id), _now()),
+                )
+                self.seed_number(number + 1)
+                adopted += 1
+        return adopted
+
     def records(
         self,
         *,

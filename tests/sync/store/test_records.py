@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync.documents.envelope import Moment, Record, new_id
+from sync.documents.envelope import Moment, Record, encode_body, new_id
 from sync.documents.hazards import HazardReported
 from sync.documents.patrol import PatrolStarted
 from sync.documents.receipts import Receipt, ReceiptEntry
@@ -290,3 +290,36 @@ class TestCounts:
         assert [line.number for line in store.records(tags=("hazard.reported", "x"), before=4)] == [3, 2, 1]
         assert [line.number for line in store.records(tags=("hazard.reported",), states=("sent",))] == [6, 4, 2]
         assert store.records(states=()) == store.records(tags=()) == store.records(tags=("x",), states=()) == []
+
+
+class TestAdopt:
+    """A phone that was put back to an older copy of its file, and whose later records come back from the hub."""
+
+    def pulled(self, store: RecordStore, record_id: str, number: int) -> None:
+        store.put(record_id, encode_body(hazard(record_id)(number)))
+
+    def test_the_phone_has_its_records_again_and_counts_on_after_them(self, store: RecordStore) -> None:
+        store.append(hazard("hazard.reported:1"))
+        self.pulled(store, "hazard.reported:2", 2)
+        self.pulled(store, "hazard.reported:3", 3)
+        known = [(f"hazard.reported:{number}", number) for number in (1, 2, 3)]
+        assert store.adopt(known) == 2
+        assert states(store) == [(3, "sent"), (2, "sent"), (1, "saved")]
+        assert store.own(["hazard.reported:3"]) == {"hazard.reported:3"}
+        assert store.next_number() == 4
+        assert store.adopt(known) == 0
+        store.take_receipt(receipt(store, "hazard.reported:3", "accepted"))
+        assert store.counts()["accepted"] == 1
+
+    def test_a_number_that_was_given_again_meanwhile_keeps_both_records(self, store: RecordStore) -> None:
+        for record_id in ("hazard.reported:1", "hazard.reported:2"):
+            store.append(hazard(record_id))
+        for number in (1, 2):
+            self.pulled(store, f"hazard.reported:old{number}", number)
+        assert store.adopt([("hazard.reported:old1", 1), ("hazard.reported:old2", 2)]) == 2
+        assert states(store) == [(2, "saved"), (1, "saved"), (-1, "sent"), (-2, "sent")]
+        assert store.next_number() == 3
+
+    def test_what_is_not_in_the_file_is_not_adopted(self, store: RecordStore) -> None:
+        assert store.adopt([("hazard.reported:1", 1)]) == 0
+        assert store.next_number() == 1
