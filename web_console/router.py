@@ -46,6 +46,8 @@ pages = Router(
         live.stream,
         basemap.pmtiles,
         sign_in.sign_out,
+        sign_in.ask_password,
+        sign_in.change_password,
         *overview.handlers,
         *findings.handlers,
         *todo.handlers,

@@ -17,6 +17,7 @@ ANY_STAFF = {
     "/search",
     "/search/found",
     "/basemap.pmtiles",
+    "/me/password",
     "/settings",
 }
 PAGES = sorted(

@@ -19,6 +19,7 @@ from backend.accounts.service.organisations import (
     same_company,
     units_under,
 )
+from backend.accounts.service.own_password import change_password_here
 from backend.accounts.service.passwords import hash_password
 from backend.accounts.service.sign_in import (
     close_console_session,
@@ -48,6 +49,7 @@ __all__ = [
     "active_device_ids",
     "authenticate",
     "change_own_password",
+    "change_password_here",
     "close_console_session",
     "console_caller",
     "create_client",
