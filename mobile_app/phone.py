@@ -16,7 +16,7 @@ from device_bridge.models import Fix
 from mobile_app.clock import Clock, monotonic
 from mobile_app.errors import NotReady, SignInError, StoreProblem, store_problem
 from mobile_app.photo_drafts import PHOTO_DRAFTS, PhotoDraft, drop_photo_draft, keep_photos
-from mobile_app.recording import Loss, checked, position_of, total_counts
+from mobile_app.recording import Corrections, Loss, checked, position_of, total_counts
 from mobile_app.reference import Reference
 from mobile_app.session import Profile, Session
 from mobile_app.store_keys import FileKey, KeySource, store_key
@@ -24,7 +24,6 @@ from mobile_app.stores import Stores
 from mobile_app.tasks import Task, Tasks
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
-from sync.documents.hazards import HazardReported, ThirdPartyWorksReported
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.errors import StoreError
 from sync.rules.geometry import Nearest
@@ -56,6 +55,7 @@ class Phone:
         self._reference: Reference | None = None
         self._fix: tuple[Fix, float] | None = None
         self._tasks: Tasks | None = None
+        self._corrections = Corrections()
         self._listeners: dict[object, Callable[[], None]] = {}
 
     @classmethod
@@ -344,8 +344,7 @@ class Phone:
 
     def corrections_here(self) -> dict[str, str]:
         """Which record of this phone corrects which: corrected id -> id of the correction."""
-        found = [*self._recorded(HazardReported), *self._recorded(ThirdPartyWorksReported)]
-        return {record.corrects: record.id for record in found if record.corrects}
+        return self._corrections.of(self.stores.all_own("user"))
 
     def tell(self) -> None:
         """Something about the records has changed (a receipt came)."""
@@ -418,12 +417,12 @@ class Phone:
 
     def _loss(self) -> Loss:
         own = self.stores.all_own("user")
-        lines = [line for store in own for line in store.records(states=ONLY_HERE, limit=1_000_000)]
+        unsent = sum((Counter(store.count_types(ONLY_HERE)) for store in own), Counter[str]())
         photos = total_counts(self.stores.all_own("media"))
         keys = [draft.key for store in own for draft in store.drafts() if draft.key not in HELPS_A_DRAFT]
         pictures = sum(key.startswith(PHOTO_DRAFTS) for key in keys)
         waiting = sum(photos.get(state, 0) for state in ONLY_HERE)
-        return Loss(dict(Counter(line.tag for line in lines)), waiting, len(keys) - pictures, pictures)
+        return Loss(dict(unsent), waiting, len(keys) - pictures, pictures)
 
 
 def _not_ready(zh: str, en: str) -> NotReady:

@@ -1,13 +1,13 @@
 """What goes into a record, and what becomes of records in sum."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
 
 from device_bridge.models import Fix
 from mobile_app.errors import FieldError
-from sync.documents.envelope import Position, Record
+from sync.documents.envelope import Position, Record, tag_of
 from sync.documents.forms import form_of
 from sync.replication.refusals import is_final
 from sync.store.records import RecordLine, RecordStore
@@ -15,6 +15,7 @@ from sync.store.records import RecordLine, RecordStore
 Remedy = Literal["retry", "correct", "corrected", "call"]
 # Those with a form that a correction can be made in.
 CORRECTABLE = frozenset({"hazard.reported", "works.reported"})
+_PAGE = 500
 R = TypeVar("R", bound=Record)
 
 
@@ -42,6 +43,38 @@ class Refused(msgspec.Struct, frozen=True):
 
     line: RecordLine
     remedy: Remedy
+
+
+class _Correcting(msgspec.Struct, frozen=True):
+    corrects: str = ""
+
+
+class Corrections:
+    """Which record corrects which. Each reading goes on where the last one stopped: a file may hold 100,000 records,
+    and facts do not change.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[int, dict[str, str]]] = {}
+
+    def of(self, stores: Iterable[RecordStore]) -> dict[str, str]:
+        """Corrected id -> id of the correction."""
+        found: dict[str, str] = {}
+        for store in stores:
+            found |= self._of(store)
+        return found
+
+    def _of(self, store: RecordStore) -> dict[str, str]:
+        seq, known = self._read.get(store.uuid, (0, {}))
+        while changes := store.changes(seq, limit=_PAGE):
+            ids = [change.id for change in changes if tag_of(change.id) in CORRECTABLE]
+            for document in store.winners(ids).values():
+                corrects = msgspec.json.decode(document.body, type=_Correcting).corrects
+                if corrects:
+                    known = {**known, corrects: document.id}
+            seq = changes[-1].seq
+        self._read[store.uuid] = (seq, known)
+        return known
 
 
 def remedy(line: RecordLine, corrected: Mapping[str, str]) -> Remedy:

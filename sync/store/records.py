@@ -219,6 +219,17 @@ class RecordStore(Store):
             rows = connection.execute("SELECT state, count FROM record_counts").fetchall()
         return dict.fromkeys(get_args(RecordState), 0) | dict(rows)
 
+    def count_types(self, states: Sequence[RecordState]) -> dict[str, int]:
+        """How many records of each type are in these states."""
+        # By this index alone: the planner would look every row up.
+        query = "SELECT tag, state, count(*) FROM records INDEXED BY records_tag GROUP BY tag, state"
+        found: dict[str, int] = {}
+        with self._reading() as connection:
+            for tag, state, number in connection.execute(query).fetchall():
+                if state in states:
+                    found[tag] = found.get(tag, 0) + number
+        return found
+
     # What became of them
 
     def mark_sent(self, ids: Iterable[str]) -> None:

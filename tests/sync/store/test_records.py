@@ -323,3 +323,14 @@ class TestAdopt:
     def test_what_is_not_in_the_file_is_not_adopted(self, store: RecordStore) -> None:
         assert store.adopt([("hazard.reported:1", 1)]) == 0
         assert store.next_number() == 1
+
+
+class TestCountTypes:
+    def test_types_are_counted_in_the_states_asked_for(self, store: RecordStore) -> None:
+        for number in range(1, 4):
+            store.append(hazard(f"hazard.reported:{number}"))
+        store.append(lambda number: PatrolStarted(id="patrol.started:1", record_number=number, **WHO))
+        store.mark_sent(["hazard.reported:1"])
+        store.take_receipt(receipt(store, "hazard.reported:2", "accepted"))
+        assert store.count_types(("saved", "sent")) == {"hazard.reported": 2, "patrol.started": 1}
+        assert store.count_types(("refused",)) == {}
