@@ -50,8 +50,13 @@ SELECT
      WHERE state = 'open' GROUP BY kind) AS c) AS conflicts,
   (SELECT count(*) FROM facts WHERE state = 'waiting') AS unsettled,
   (SELECT jsonb_object_agg(kind, n) FROM (SELECT kind, count(*) AS n FROM hub_databases
-     GROUP BY kind) AS d) AS databases,
+     WHERE dropped_at IS NULL GROUP BY kind) AS d) AS databases,
   (SELECT count(*) FROM hub_databases WHERE NOT provisioned) AS to_provision,
+  (SELECT count(*) FROM hub_databases LEFT JOIN hub_manifests ON database = name
+     WHERE dropped_at IS NULL AND verified IS NOT TRUE) AS unverified,
+  (SELECT extract(epoch FROM now() - min(compared_at)) FROM hub_manifests JOIN hub_databases ON database = name
+     WHERE dropped_at IS NULL) AS compared,
+  (SELECT count(DISTINCT device_id) FROM record_numbers WHERE missing > 0) AS with_gaps,
   (SELECT jsonb_object_agg(kind, age) FROM (SELECT kind, extract(epoch FROM now() - max(read_at)) AS age
      FROM hub_databases WHERE read_at IS NOT NULL GROUP BY kind) AS r) AS read_age,
   (SELECT jsonb_build_object('heard_of', count(*) FILTER (WHERE last_seen_at >= now() - interval '30 minutes'),
@@ -74,11 +79,14 @@ _FIGURES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     ("qixun_records_unsettled", "Records that wait for what they refer to", "unsettled", "", ()),
     ("qixun_hub_databases", "Databases of the hub", "databases", "kind", ("user", "media", "unit")),
     ("qixun_hub_databases_to_provision", "Databases to be made or opened to other members", "to_provision", "", ()),
+    ("qixun_hub_databases_unverified", "Databases that the last comparison did not find whole", "unverified", "", ()),
+    ("qixun_hub_compared_age_seconds", "Since the database that was not compared longest was", "compared", "", ()),
     ("qixun_hub_read_age_seconds", "Since a page with something new was read", "read_age", "kind", ()),
     ("qixun_phones", "Phones in use, by whether they were heard of in 30 minutes", "phones", "state", ()),
     ("qixun_phone_records_waiting", "Records still on phones, as they last told", "on_phones", "", ()),
     ("qixun_phone_records_refused", "Refused records on phones, as they last told", "refused", "", ()),
     ("qixun_phone_oldest_seconds", "Age of the oldest record still on a phone", "oldest", "", ()),
+    ("qixun_phones_with_gaps", "Phones of whose records some numbers never came", "with_gaps", "", ()),
     ("qixun_audit_unsealed", "Audit entries not in the chain yet", "unsealed", "", ()),
 )
 
@@ -92,15 +100,6 @@ def note_taken(kind: str, recorded_at: Iterable[datetime], received_at: datetime
     for moment in recorded_at:
         TAKEN.labels(kind).inc()
         RECORD_WAY.observe(max(0.0, (now - moment).total_seconds()))
-
-
-def note_backlog(names_by_kind: Mapping[str, int]) -> None:
-    for kind in ("user", "media"):
-        BACKLOG.labels(kind).set(names_by_kind.get(kind, 0))
-
-
-def note_hub_read() -> None:
-    HUB_READ.set_to_current_time()
 
 
 def count_event(_: Any, method: str, event: Any) -> Any:

@@ -18,13 +18,14 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
+from backend import figures
 from backend.db import Database, new_key
 from backend.intake.hub import ChangedDocument, Changes, HubClient, HubError, Revision, number_of
 from backend.intake.models import HubDatabase, OutboxDocument
 from backend.intake.rules import PHOTO_TAG, Arrived, key_of
 from backend.intake.service import OUTBOX_CHANNEL
 from backend.intake.settling import is_passing
-from backend.intake.taking import Setup, logged, take_batch
+from backend.intake.taking import RECORDED_AT, Setup, logged, take_batch
 from sync.databases import DatabaseName, parse_database
 from sync.documents.envelope import tag_of
 from sync.documents.photos import ATTACHMENT_NAME
@@ -188,6 +189,7 @@ class Feed:
             taken = await take_batch(
                 session, database, page.arrived, self._setup, received_at=received_at, again=place.restored
             )
+        figures.note_taken(database.kind, session.info.get(RECORDED_AT, ()), received_at)
         place.seq, place.nonce, place.since = page.last_seq, nonce, page.last_seq
         return taken
 

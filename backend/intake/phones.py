@@ -1,23 +1,20 @@
 """Phones and their sync as the office sees them: last heard of, what they hold, how long a record was on its way."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Text, and_, column, func, or_, select, true, values
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.models import Device, Organisation, Staff
 from backend.errors import MissingError
-from backend.intake.models import Fact, IntakeEntry
+from backend.intake.models import Fact, IntakeEntry, RecordNumbers
 from backend.pages import Page
 from backend.scope import Caller, scoped
 
 # A phone that has not been heard of for so long counts as offline.
 OFFLINE_AFTER = timedelta(minutes=30)
-# A list looks for gaps among each phone's latest numbers only; one phone's page shows them all.
-_LATEST_NUMBERS = 2000
 
 Order = Literal["seen", "silent", "waiting", "lag", "person"]
 Use = Literal["in_use", "revoked", "all"]
@@ -31,14 +28,15 @@ class PhoneFilter(msgspec.Struct, frozen=True, kw_only=True):
     silent_h: float | None = None
     waiting: bool = False
     refused: bool = False
+    missing: bool = False
     outdated: bool = False
     use: Use = "in_use"
     order: Order = "seen"
 
 
 class PhoneOut(msgspec.Struct, frozen=True, kw_only=True):
-    """`way_s`: from recording its latest record to taking it, network or none; `missing`: numbers that never came
-    among the latest ones (None where it was not asked).
+    """`way_s`: from recording its latest record to taking it, network or none; `missing`: how many numbers had not
+    come when they were last counted.
     """
 
     id: str
@@ -60,7 +58,7 @@ class PhoneOut(msgspec.Struct, frozen=True, kw_only=True):
     clock_offset_s: float | None
     last_recorded_at: datetime | None
     last_received_at: datetime | None
-    missing: int | None = None
+    missing: int
 
     @property
     def way_s(self) -> float | None:
@@ -116,9 +114,8 @@ async def list_phones(
     found = _filtered(scoped(select(Device.id).join(Staff), Device.organisation_id, caller), wanted, fleet)
     total = await session.scalar(select(func.count()).select_from(found.subquery()))
     shown = _ordered(_shown().where(Device.id.in_(found)), wanted.order).limit(limit).offset(offset)
-    rows = (await session.execute(shown)).mappings().all()
-    missing = await missing_lately(session, [row["id"] for row in rows])
-    return Page([PhoneOut(**row, missing=missing.get(row["id"], 0)) for row in rows], total or 0)
+    rows = (await session.execute(shown)).mappings()
+    return Page([PhoneOut(**row) for row in rows], total or 0)
 
 
 async def find_phone(session: AsyncSession, caller: Caller, device_id: str) -> PhoneOut:
@@ -128,40 +125,6 @@ async def find_phone(session: AsyncSession, caller: Caller, device_id: str) -> P
     if row is None:
         raise MissingError("device.unknown", "没有这台设备。", "There is no such device.")
     return PhoneOut(**row)
-
-
-async def missing_lately(session: AsyncSession, device_ids: Sequence[str]) -> dict[str, int]:
-    """How many of each phone's latest numbers never came; phones without a gap are left out."""
-    kinds = values(column("kind", Text), name="kinds").data([("user",), ("media",)])
-    entry = IntakeEntry
-    highest = (
-        select(entry.record_number.label("number"))
-        .where(entry.device_id == Device.id, entry.kind == kinds.c.kind, entry.record_number.is_not(None))
-        .order_by(entry.record_number.desc())
-        .limit(1)
-        .lateral()
-    )
-    there = (
-        select(func.count(entry.record_number.distinct()).label("count"))
-        .where(
-            entry.device_id == Device.id,
-            entry.kind == kinds.c.kind,
-            entry.record_number > highest.c.number - _LATEST_NUMBERS,
-        )
-        .lateral()
-    )
-    gaps = func.sum(func.least(highest.c.number, _LATEST_NUMBERS) - there.c.count)
-    rows = await session.execute(
-        select(Device.id, gaps)
-        .select_from(Device)
-        .join(kinds, true())
-        .join(highest, true())
-        .join(there, true())
-        .where(Device.id.in_(device_ids))
-        .group_by(Device.id)
-        .having(gaps > 0)
-    )
-    return {device_id: int(count) for device_id, count in rows}
 
 
 def _shown() -> Select[Any]:
@@ -183,12 +146,17 @@ def _shown() -> Select[Any]:
     own = [getattr(Device, name) for name in PhoneOut.__struct_fields__ if name not in elsewhere]
     named = (Staff.staff_number, Staff.name.label("staff_name"), Organisation.name.label("organisation_name"))
     return (
-        select(*own, *named, latest.c.last_recorded_at, latest.c.last_received_at)
+        select(*own, *named, latest.c.last_recorded_at, latest.c.last_received_at, _missing().label("missing"))
         .select_from(Device)
         .join(Staff, Staff.id == Device.staff_id)
         .join(Organisation, Organisation.id == Device.organisation_id)
         .outerjoin(latest, true())
     )
+
+
+def _missing() -> ScalarSelect[int]:
+    counted = select(func.coalesce(func.sum(RecordNumbers.missing), 0).cast(Integer))
+    return counted.where(RecordNumbers.device_id == Device.id).scalar_subquery()
 
 
 def _filtered(statement: Select[Any], wanted: PhoneFilter, fleet: Fleet) -> Select[Any]:
@@ -204,6 +172,8 @@ def _filtered(statement: Select[Any], wanted: PhoneFilter, fleet: Fleet) -> Sele
         statement = statement.where(Device.waiting > 0)
     if wanted.refused:
         statement = statement.where(Device.refused > 0)
+    if wanted.missing:
+        statement = statement.where(_missing() > 0)
     if wanted.outdated:
         statement = statement.where(Device.app_version.in_(fleet.outdated))
     if wanted.use != "all":

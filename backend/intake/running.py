@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import random
@@ -12,6 +13,7 @@ import structlog
 from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from backend import figures
 from backend.accounts.keys import SigningKeys
 from backend.db import Database
 from backend.intake import service
@@ -83,6 +85,8 @@ class Worker:
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
+        for kind in ("user", "media"):
+            figures.BACKLOG.labels(kind).set_function(functools.partial(self.waiting, kind))
         hints = [asyncio.create_task(self._endlessly(step)) for step in (self._watch, self._sweep_and_rest)]
         readers = [asyncio.create_task(self._endlessly(self._read_next)) for _ in range(READERS)]
         try:
@@ -126,6 +130,10 @@ class Worker:
         elif urgency < self._queued.get(name, LATER + 1):
             self._queued[name] = urgency
             self._queue.put_nowait((urgency, next(self._numbers), name))
+
+    def waiting(self, kind: str) -> int:
+        """Databases of this kind that are known to hold something new and wait for a reader."""
+        return sum(1 for name, urgency in self._queued.items() if urgency < LATER and name.startswith(f"{kind}_"))
 
     # Reading
 
@@ -182,6 +190,7 @@ class Worker:
             self.mark(name, LATER)
         while True:
             names, since = await self._hub.updates(since, _WAIT_S)
+            figures.HUB_READ.set_to_current_time()
             for name in names:
                 self.mark(name)
 
@@ -193,6 +202,7 @@ class Worker:
     async def _mark_changed(self) -> set[str]:
         """Marks each database whose newest sequence is not the one read last; answers which there are."""
         names = await self._hub.list_databases()
+        figures.HUB_READ.set_to_current_time()
         there = set(names)
         phones = [name for name in names if (parsed := parse_database(name)) and parsed.kind != "unit"]
         newest = await self._hub.sequences(phones)

@@ -37,6 +37,9 @@ from sync.documents import BACKEND_TYPES, FieldRecord
 from sync.documents.envelope import tag_of
 from sync.signatures import verify
 
+# Where a session keeps when the records that it took were recorded.
+RECORDED_AT = "recorded_at"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -119,6 +122,8 @@ async def _take(
     if batch.owner is not None and batch.good:
         company_id = batch.owner.company_id
         await events.announce(session, "records.taken", str(database), company_id, count=len(batch.good))
+    # For the figures of whoever commits this: what is rolled back was not taken.
+    session.info.setdefault(RECORDED_AT, []).extend(taken.recorded_at for taken in takens)
     return len(batch.good)
 
 

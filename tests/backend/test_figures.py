@@ -19,7 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, figures
 from backend.db import Database
-from backend.intake.models import Conflict, Fact, HubDatabase, OutboxDocument, QuarantinedDocument
+from backend.intake.models import (
+    Conflict,
+    Fact,
+    HubDatabase,
+    HubManifest,
+    OutboxDocument,
+    QuarantinedDocument,
+    RecordNumbers,
+)
 from backend.observing import configure_logging
 from backend.settings import Settings
 from backend.worker import shown_figures
@@ -88,6 +96,7 @@ class TestState:
         assert ages["qixun_outbox_oldest_seconds"] >= 600
         assert ages["qixun_phone_oldest_seconds"] >= 3600
         assert found.pop(("qixun_hub_read_age_seconds", "kind=user")) >= 600
+        assert found.pop(("qixun_hub_compared_age_seconds", "")) >= 600
         assert found == {
             ("qixun_outbox_waiting", ""): 1,
             ("qixun_jobs", "state=todo"): 1,
@@ -97,6 +106,8 @@ class TestState:
             ("qixun_records_unsettled", ""): 1,
             ("qixun_hub_databases", "kind=user"): 1,
             ("qixun_hub_databases_to_provision", ""): 1,
+            ("qixun_hub_databases_unverified", ""): 1,
+            ("qixun_phones_with_gaps", ""): 1,
             ("qixun_phones", "state=heard_of"): 1,
             ("qixun_phone_records_waiting", ""): 7,
             ("qixun_phone_records_refused", ""): 2,
@@ -119,6 +130,8 @@ def _one_of_each(unit_id: str) -> list[Any]:
     held = {"database": "user_s_20264", "doc_id": "x:1", "rev": "1-a", "seq": "1", "code": "forged", "body": b""}
     return [
         HubDatabase(name="user_s_20264", kind="user", owner_id="s", read_at=EARLIER),
+        HubManifest(database="user_s_20264", compared_at=EARLIER),
+        RecordNumbers(device_id="d", kind="user", whole_up_to=1, highest=3, missing=1),
         OutboxDocument(database="user_s_20264", doc_id="x:2", body=b"{}", sha256=b"", changed_at=EARLIER),
         QuarantinedDocument(id="q1", received_at=NOW, **who, **held),
         Conflict(id="c1", organisation_id=unit_id, kind="task.withdrawn", key="a b", record_ids=["a", "b"]),
