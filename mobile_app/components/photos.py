@@ -38,7 +38,7 @@ def camera_first(ui: Ui, taken: Sequence[PhotoDraft], on_take: Tap, *, height: i
         [
             ft.Container(height=height, image=picture, left=0, right=0),
             ft.Container(again, right=12, top=12),
-            ft.Container(_mark(ui, taken[-1]), left=0, right=0, bottom=0),
+            ft.Container(mark(ui, taken[-1]), left=0, right=0, bottom=0),
         ],
         height=height,
     )
@@ -63,7 +63,7 @@ def _first_picture(ui: Ui, on_take: Tap, height: int) -> ft.Control:
     return named
 
 
-def _mark(ui: Ui, taken: PhotoDraft) -> ft.Control:
+def mark(ui: Ui, taken: PhotoDraft) -> ft.Control:
     """The watermark's words, large enough to be read; the picture itself carries them smaller."""
     clocks = {
         "gnss": ui.say("卫星校时", "set by satellites"),

@@ -40,7 +40,7 @@ def _finding(window: Window) -> ft.Control | None:
         form,
         more=form.more,
         on_more=more,
-        on_photo=window.photographs(form.add_picture),
+        on_album=window.photographs(form.add_picture),
         on_save=window.does(form.save),
         on_close=window.goes(back),
     )

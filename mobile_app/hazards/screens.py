@@ -2,7 +2,8 @@
 
 import flet as ft
 
-from mobile_app.components import bars, buttons, forms, panels, photos
+from mobile_app.components import bars, buttons, forms, panels
+from mobile_app.components.camera import CameraFirst
 from mobile_app.components.ui import Tap, Ui, column, icon, row, secondary, text
 from mobile_app.hazards.state import FindingForm
 from mobile_app.theme import GUTTER
@@ -13,7 +14,7 @@ CORRECTIONS = {"hazard": ("更正隐患", "Correct a hazard"), "works": ("更正
 
 
 def finding_screen(
-    ui: Ui, form: FindingForm, *, more: bool, on_more: Tap, on_photo: Tap, on_save: Tap, on_close: Tap
+    ui: Ui, form: FindingForm, *, more: bool, on_more: Tap, on_album: Tap, on_save: Tap, on_close: Tap
 ) -> ft.Control:
     number = len(form.pictures) + len(form.kept_photos)
     count = ui.say(f"照片 {number} 张", f"{number} photos")
@@ -36,7 +37,10 @@ def finding_screen(
         body.append(buttons.outlined(ui, "more-fields", more_words, on_more, glyph=ft.Icons.EDIT_NOTE_ROUNDED))
     padding = ft.Padding.only(left=GUTTER, right=GUTTER, top=12, bottom=16)
     scroll = ft.ListView(
-        [photos.camera_first(ui, form.pictures, on_photo), ft.Container(column(body, spacing=12), padding=padding)],
+        [
+            CameraFirst(ui, form.pictures, form.add_picture, on_album, typing=more),
+            ft.Container(column(body, spacing=12), padding=padding),
+        ],
         expand=True,
     )
     return column([head, scroll, bars.dock(ui, [_save(ui, form, on_save)])], expand=True)

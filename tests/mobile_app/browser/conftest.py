@@ -7,7 +7,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,8 @@ BROWSER_ARGUMENTS = [
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
+    # A camera and a microphone that are Chromium's own; only a page with leave may use them.
+    "--use-fake-device-for-media-stream",
 ]
 # The first frame under software drawing, on a machine that does other things as well.
 FIRST_FRAME_MS = 60_000
@@ -143,11 +145,16 @@ async def app_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 OpenApp = Callable[..., Awaitable[Screen]]
 
 
-async def phone_sized(browser: Browser, asked_elsewhere: list[str]) -> BrowserContext:
+async def phone_sized(browser: Browser, asked_elsewhere: list[str], permissions: Sequence[str] = ()) -> BrowserContext:
     """A browser on a phone's screen; what it asks of another host is written down and gets no answer."""
     # Drawn without a graphics card: a sharper screen costs four times as much and proves nothing more.
     context = await browser.new_context(
-        viewport={"width": 390, "height": 844}, locale="zh-CN", has_touch=True, is_mobile=True, device_scale_factor=1
+        viewport={"width": 390, "height": 844},
+        locale="zh-CN",
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=1,
+        permissions=permissions,
     )
 
     async def refuse(route: Route) -> None:
@@ -181,6 +188,13 @@ async def shared_browser(browser: Browser) -> AsyncIterator[BrowserContext]:
 async def open_app(shared_browser: BrowserContext, app_server: tuple[str, Path]) -> AsyncIterator[OpenApp]:
     """Opens the app of a phone that is new to it: filled by an earlier sync, nobody signed in."""
     pages: list[Page] = []
+    yield opener(shared_browser, app_server, pages)
+    for page in pages:
+        await page.close()
+
+
+def opener(context: BrowserContext, app_server: tuple[str, Path], pages: list[Page]) -> OpenApp:
+    """`pages` are those that it opened."""
 
     async def open_it(
         *,
@@ -193,12 +207,10 @@ async def open_app(shared_browser: BrowserContext, app_server: tuple[str, Path])
         await town.lay_out(parent / key, tasks=tasks, before=before)
         if devices:
             save_addresses(parent / key, devices)
-        page = await shared_browser.new_page()
+        page = await context.new_page()
         pages.append(page)
         await page.add_init_script(f"localStorage.setItem('flutter.qixun.phone', JSON.stringify('{key}'))")
         await opened(page, url)
         return Screen(page, parent / key)
 
-    yield open_it
-    for page in pages:
-        await page.close()
+    return open_it

@@ -4,8 +4,10 @@ import asyncio
 import io
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,7 +21,7 @@ from mobile_app.photos import take_photo
 from mobile_app.shift.work import Probes, shift_check
 from mobile_app.store_keys import FILE_NAME, parse_key
 from mobile_app.theme import LIGHT
-from sync.databases import user_database
+from sync.databases import media_database, user_database
 from sync.documents import FieldRecord, decode_record
 from sync.documents.receipts import Receipt, ReceiptEntry
 from sync.store.records import RecordStore
@@ -28,15 +30,30 @@ from tests.mobile_app.browser import town
 from tests.mobile_app.browser.conftest import OpenApp, Screen
 
 
-def records_on(folder: Path, tag: str) -> list[FieldRecord]:
-    """What lies in the phone's file, whatever the screen says."""
-    name = user_database(phones.STAFF_ID, phones.NOW)
+@contextmanager
+def file_on(folder: Path, database: str) -> Iterator[RecordStore]:
+    """The phone's file, whatever the screen says."""
     key = parse_key((folder / FILE_NAME).read_text())
-    store = RecordStore.open(folder / "stores" / phones.STAFF_ID / f"{name}.sqlite", seal=key)
+    store = RecordStore.open(folder / "stores" / phones.STAFF_ID / f"{database}.sqlite", seal=key)
     try:
-        return [decode_record(d.id, d.body) for d in store.list(start=f"{tag}:", end=f"{tag}:\uffff")]
+        yield store
     finally:
         store.close()
+
+
+def records_on(folder: Path, tag: str) -> list[FieldRecord]:
+    with file_on(folder, user_database(phones.STAFF_ID, phones.NOW)) as store:
+        return [decode_record(d.id, d.body) for d in store.list(start=f"{tag}:", end=f"{tag}:\uffff")]
+
+
+def files_of(folder: Path, tag: str) -> list[tuple[Any, dict[str, bytes]]]:
+    """Photos or recordings, each with its attachments."""
+    with file_on(folder, media_database(phones.STAFF_ID, phones.NOW)) as store:
+        found = store.list(start=f"{tag}:", end=f"{tag}:\uffff")
+        return [
+            (decode_record(d.id, d.body), {name: store.attachment(a.digest) for name, a in d.attachments.items()})
+            for d in found
+        ]
 
 
 async def open_task(screen: Screen, task_id: str) -> None:
