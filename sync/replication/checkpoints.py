@@ -66,9 +66,6 @@ class Checkpoint:
         kept = await asyncio.to_thread(self._store.get_local, self._key)
         local = _read(kept[1]) if kept else _NO_LOG
         present = await self._remote.get_local(self._key)
-        if present is None:
-            # Nothing is known of each other: is it this database that answers?
-            await self._remote.info()
         remote = _convert(present)
         self._remote_session = remote.session_id
         known = {session.session_id for session in remote.history}

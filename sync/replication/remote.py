@@ -1,7 +1,7 @@
 """The hub's side of one database over HTTP: the calls that replication needs, and their errors.
 
-aiocouch does what it has a call for and owns the session; `_revs_diff`, `_local`, `_bulk_get`, `_bulk_docs`
-with `new_edits=false` and the paging of `_changes` go through that session, with bodies left as bytes.
+aiocouch owns the session, but has none of these calls: `_revs_diff`, `_local`, `_bulk_get`, `_bulk_docs` with
+`new_edits=false`, a document with its files as multipart, and the paging of `_changes`; bodies are left as bytes.
 https://docs.couchdb.org/en/stable/replication/protocol.html
 """
 
@@ -17,7 +17,6 @@ from urllib.parse import quote
 import aiocouch
 import aiohttp
 import msgspec
-from aiocouch.exception import RemoteResponseError
 from msgspec import Raw, Struct
 from yarl import URL
 
@@ -98,14 +97,6 @@ class HubFailed(Unreachable):
     """The hub itself failed at this request (500): it may be one document that it fails at."""
 
 
-class _RemoteInfo(Struct, frozen=True):
-    db_name: str
-
-
-class _Written(Struct, frozen=True):
-    rev: str
-
-
 class _Diff(Struct, frozen=True):
     missing: tuple[str, ...] = ()
 
@@ -154,18 +145,6 @@ class RemoteDatabase:
             await self._couch.close()
             self._couch = None
 
-    async def info(self) -> None:
-        """Raises unless it is a hub's database that answers."""
-        database = aiocouch.database.Database(self._open(), self.name)
-        try:
-            msgspec.convert(await database.info(), _RemoteInfo)
-        except (aiocouch.UnauthorizedError, aiocouch.ForbiddenError, aiocouch.NotFoundError) as error:
-            _raise(error.__cause__ or error)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _raise(error)
-        except msgspec.MsgspecError as error:
-            raise Unreachable(f"{self._server_url} does not answer as a hub: {error}") from error
-
     async def get_local(self, key: str) -> dict[str, Any] | None:
         """A document that is not replicated, with its `_rev`; None where there is none."""
         try:
@@ -175,10 +154,9 @@ class RemoteDatabase:
                 return None
             raise
 
-    async def put_local(self, key: str, fields: Mapping[str, Any]) -> str:
-        """Its new revision. CouchDB writes over what is there, whatever `_rev` says."""
-        answer = await self._request("PUT", f"/_local/{key}", body=msgspec.json.encode(fields), expect=CREATED)
-        return _decode(answer, _Written).rev
+    async def put_local(self, key: str, fields: Mapping[str, Any]) -> None:
+        """CouchDB writes over what is there, whatever `_rev` says."""
+        await self._request("PUT", f"/_local/{key}", body=msgspec.json.encode(fields), expect=CREATED)
 
     async def revs_diff(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
         """What of these revisions the hub lacks, by document."""
@@ -279,11 +257,7 @@ class RemoteDatabase:
 
 
 def _raise(error: BaseException) -> NoReturn:
-    """The typed error for what aiohttp or aiocouch raised."""
-    if isinstance(error, RemoteResponseError) and error.reason is not None:
-        refusal = _REFUSALS.get(error.status)
-        if refusal is not None:
-            raise refusal(error.reason) from error
+    """The typed error for what aiohttp raised."""
     connected = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     raise Unreachable(f"{type(error).__name__}: {error}", connected=connected) from error
 
