@@ -17,6 +17,7 @@ from backend.db import Database
 from backend.errors import AppError
 from backend.migrations import run as migrations
 from backend.settings import Settings, SettingsError, load_settings
+from qixun.bench import PARTS, PHONES, PHOTOS
 from qixun.starting import StartError, database_of, hub_administrator, require_free_port
 
 # Open feeds of phones and consoles would keep a server from stopping for ever.
@@ -89,7 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="how fast it is here, as ratios to a peer in the same run")
     bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
-    bench.add_argument("--documents", type=_count, default=10_000, metavar="N", help="default: 10000, of 1 KB each")
+    bench.add_argument("--only", type=_parts, metavar="PART,...", help=f"some parts of it: {', '.join(PARTS)}")
+    many = "default 10000,100000, of 1 KB each; what need not be measured with all takes the first"
+    bench.add_argument("--documents", type=_counts, default=(10_000, 100_000), metavar="N,...", help=many)
+    bench.add_argument(
+        "--photos", type=_count, default=PHOTOS, metavar="N", help=f"over the slow link; default {PHOTOS}"
+    )
+    bench.add_argument("--phones", type=_count, default=PHONES, metavar="N", help=f"at once; default {PHONES}")
     bench.add_argument(
         "--rounds", type=_count, default=3, metavar="N", help="each figure is the best of them; default 3"
     )
@@ -115,6 +122,18 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_count(each) for each in text.split(",")}))
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    asked = tuple(text.split(","))
+    for part in asked:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PARTS)}")
+    return asked
 
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -9,7 +9,8 @@ import base64
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ from qixun.bench.documents import read_documents
 from sync.documents import FieldRecord
 from sync.replication import RemoteDatabase, Replicator
 from sync.store.records import RecordStore
+
+_KEPT_AT_ONCE = 1000
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -69,30 +72,32 @@ async def _sync(store: RecordStore, hub: str, name: str, *, push: bool = False, 
     return Leg(seconds, done.written if push else done.read, remote.requests)
 
 
-def _keep(store: RecordStore, documents: list[FieldRecord]) -> None:
-    """As if recorded on this phone, but with one sync of the disk for all."""
+def keep(store: RecordStore, records: Iterable[FieldRecord]) -> None:
+    """As if recorded on this phone, but with one sync of the disk for a thousand."""
 
     def numbered(record: FieldRecord) -> Callable[[int], FieldRecord]:
         return lambda number: msgspec.structs.replace(record, record_number=number)
 
-    with store.transaction():
-        for record in documents:
-            store.append(numbered(record))
+    waiting = iter(records)
+    while some := list(islice(waiting, _KEPT_AT_ONCE)):
+        with store.transaction():
+            for record in some:
+                store.append(numbered(record))
 
 
 async def measure(way: str, hub: str, name: str, store: RecordStore, documents: Path) -> Measured:
     if way == "push":
-        _keep(store, read_documents(documents))
+        keep(store, read_documents(documents))
         moved = await _sync(store, hub, name, push=True)
         # The phone's own documents come by once, before it knows that it has them all.
         await _sync(store, hub, name, push=True, pull=True)
     else:
         moved = await _sync(store, hub, name, pull=True)
     nothing_new = await _sync(store, hub, name, push=way == "push", pull=True)
-    return Measured(moved, nothing_new, _peak_mib())
+    return Measured(moved, nothing_new, peak_mib())
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Of this process alone: what `getrusage` tells on Linux begins with the size of the one that started it."""
     if sys.platform == "linux":
         status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()

@@ -46,8 +46,10 @@ def write_documents(path: Path, count: int, person: Person) -> None:
         file.writelines(msgspec.json.encode(record) + b"\n" for record in field_records(count, person))
 
 
-def read_documents(path: Path) -> list[FieldRecord]:
-    return [_decoder.decode(line) for line in path.read_bytes().splitlines()]
+def read_documents(path: Path) -> Iterator[FieldRecord]:
+    """One at a time: a phone's memory is measured too."""
+    with path.open("rb") as file:
+        yield from map(_decoder.decode, file)
 
 
 def _make(number: int, person: Person, chance: random.Random) -> FieldRecord:

@@ -112,9 +112,11 @@ class SlowLink:
 
 
 @asynccontextmanager
-async def slow_link(port: int, *, bits_per_s: float, reset_every_s: float) -> AsyncIterator[SlowLink]:
-    """To the server at this port of this machine."""
-    options = ["--to", f"127.0.0.1:{port}", "--bits-per-s", str(bits_per_s), "--reset-every-s", str(reset_every_s)]
+async def slow_link(
+    port: int, *, bits_per_s: float, reset_every_s: float, host: str = "127.0.0.1"
+) -> AsyncIterator[SlowLink]:
+    """To the server at this port."""
+    options = ["--to", f"{host}:{port}", "--bits-per-s", str(bits_per_s), "--reset-every-s", str(reset_every_s)]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "qixun.bench.link", *options,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

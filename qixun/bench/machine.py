@@ -36,15 +36,15 @@ def this_machine() -> Machine:
     )
 
 
-def versions(cluster: Cluster, *, with_peer: bool) -> dict[str, str]:
-    with psycopg.connect(cluster.url("postgres")) as connection:
-        server = connection.info.server_version // 10000
+def versions(cluster: Cluster | None, *, with_peer: bool) -> dict[str, str]:
     found = {
         "qixun": version("qixun") + _revision(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "postgresql": str(server),
     }
+    if cluster is not None:
+        with psycopg.connect(cluster.url("postgres")) as connection:
+            found["postgresql"] = str(connection.info.server_version // 10000)
     if with_peer:
         node = subprocess.run([peer.node(), "--version"], check=True, capture_output=True, text=True)  # noqa: S603
         found |= {"pouchdb": peer.version(), "node": node.stdout.strip().removeprefix("v")}

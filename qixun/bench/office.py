@@ -40,10 +40,13 @@ class Office(msgspec.Struct, frozen=True):
 async def private_cluster(folder: Path) -> AsyncIterator[Cluster]:
     """As durable as the product's own; nothing of it is left."""
     cluster = Cluster(folder)
-    await asyncio.to_thread(cluster.start)
+    starting = asyncio.ensure_future(asyncio.to_thread(cluster.start))
     try:
+        # A thread goes on when its waiter is cancelled (Ctrl-C): what it starts is stopped all the same.
+        await asyncio.shield(starting)
         yield cluster
     finally:
+        await asyncio.wait([starting])
         await asyncio.to_thread(cluster.stop)
         shutil.rmtree(cluster.directory, ignore_errors=True)
 

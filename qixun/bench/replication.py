@@ -46,6 +46,31 @@ class Replication(msgspec.Struct, frozen=True):
     nothing_new: NothingNew
 
 
+class Ways(Way, frozen=True):
+    """The fewest documents; beside it what each number gave, and how the cost of one document grew to the most."""
+
+    by_documents: dict[str, Way] = {}
+    growth: float | None = None
+
+
+class NothingNews(NothingNew, frozen=True):
+    """With the most documents, beside it each number."""
+
+    by_documents: dict[str, NothingNew] = {}
+
+
+def ways(found: list[Way]) -> Ways:
+    fewest, most = found[0], found[-1]
+    growth = fewest.docs_per_s / most.docs_per_s if len(found) > 1 else None
+    beside = {str(one.documents): one for one in found}
+    return Ways(**msgspec.structs.asdict(fewest), by_documents=beside, growth=growth)
+
+
+def nothing_news(found: list[NothingNew]) -> NothingNews:
+    beside = {str(one.documents): one for one in found}
+    return NothingNews(**msgspec.structs.asdict(found[-1]), by_documents=beside)
+
+
 Contender = Callable[[str, str, Path], Awaitable[Measured]]
 
 

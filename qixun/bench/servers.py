@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
 _READY_S = 90.0
 _STOP_S = 20.0
@@ -39,9 +40,9 @@ class HubAdmin:
     ) -> None:
         await self._http.close()
 
-    async def ask(self, method: str, path: str) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
         try:
-            async with self._http.request(method, f"{self.url}/{path}") as answer:
+            async with self._http.request(method, f"{self.url}/{path}", json=body) as answer:
                 if answer.status >= 400:
                     raise BenchError(f"{method} {path}: {answer.status} {await answer.text()}")
                 return await answer.json(content_type=None)
@@ -81,20 +82,40 @@ async def embedded_hub(folder: Path) -> AsyncIterator[str]:
         yield f"http://{administrator}@127.0.0.1:{port}"
 
 
+class Product(msgspec.Struct, frozen=True):
+    """A running `qixun serve`; `hub_url` has its administrator in it."""
+
+    url: str
+    hub_url: str
+    pid: int
+
+
 @asynccontextmanager
 async def product(folder: Path, database_url: str, hub: str) -> AsyncIterator[str]:
     """`qixun serve` on this database: its address. `hub` is an Apache CouchDB's, or empty for the embedded one."""
-    port = free_port()
+    async with running_product(folder, database_url, hub) as running:
+        yield running.url
+
+
+@asynccontextmanager
+async def running_product(
+    folder: Path, database_url: str, hub: str, *, public_hub_url: str = ""
+) -> AsyncIterator[Product]:
+    """As `product`; phones may be told another address of the hub."""
+    port, administrator = free_port(), f"bench:{secrets.token_hex(16)}"
     environ = {
         "QIXUN_DATABASE_URL": database_url,
         "QIXUN_DATA_DIR": str(folder),
         "QIXUN_PORT": str(port),
+        "QIXUN_HUB_ADMIN": administrator,
         "QIXUN_LOG_LEVEL": "warning",
     }
-    environ |= {"QIXUN_COUCHDB_URL": hub, "QIXUN_PUBLIC_HUB_URL": without_password(hub)} if hub else {}
+    public = public_hub_url or without_password(hub)
+    environ |= {"QIXUN_COUCHDB_URL": hub, "QIXUN_PUBLIC_HUB_URL": public} if hub else {}
     command = [sys.executable, "-m", "qixun.cli", "serve"]
-    async with _running(command, folder, f"http://127.0.0.1:{port}/readyz", environ):
-        yield f"http://127.0.0.1:{port}"
+    async with _running(command, folder, f"http://127.0.0.1:{port}/readyz", environ) as pid:
+        url = f"http://127.0.0.1:{port}"
+        yield Product(url, hub or f"http://{administrator}@127.0.0.1:{port}/sync", pid)
 
 
 async def run_client(command: Sequence[str]) -> bytes:
@@ -132,7 +153,8 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 @asynccontextmanager
 async def _running(
     command: Sequence[str], folder: Path, ready_url: str, environ: Mapping[str, str] | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[int]:
+    """Its process id."""
     log = folder / "server.log"
     with _made(log).open("wb") as said:
         process = await asyncio.create_subprocess_exec(
@@ -141,7 +163,7 @@ async def _running(
     try:
         if not await _is_ready(process, ready_url):
             raise BenchError(f"the server did not start: {_end_of(log)}")
-        yield
+        yield process.pid
     finally:
         if process.returncode is None:
             process.terminate()
