@@ -14,7 +14,9 @@ import flet as ft
 
 from mobile_app.app import App
 from mobile_app.desk import Desk
+from mobile_app.device_key import DeviceKey, device_keystore
 from mobile_app.state import AppState
+from mobile_app.store_keys import FileKey, KeySource
 from mobile_app.theme import FONT, dress
 
 ASSETS = Path(__file__).parent / "assets"
@@ -38,16 +40,17 @@ def before_main(page: ft.Page) -> None:
 
 
 async def main(page: ft.Page) -> None:
-    desk = await desk_in(await _folder(page))
+    folder = await _folder(page)
+    desk = await desk_in(folder, _keys(page, folder))
     dress(page, desk.app.ui.look)
     page.render_views(App, desk)
 
 
-async def desk_in(folder: Path) -> Desk:
+async def desk_in(folder: Path, keys: KeySource | None = None) -> Desk:
     """The one desk of a phone's folder: two windows of one phone must not write its files apart."""
     async with _opening:
         if folder not in _desks:
-            _desks[folder] = Desk(await AppState.open(folder))
+            _desks[folder] = Desk(await AppState.open(folder, keys=keys))
         return _desks[folder]
 
 
@@ -62,6 +65,13 @@ async def _folder(page: ft.Page) -> Path:
         key = secrets.token_hex(16)
         await storage.set(BROWSER_KEY, key)
     return parent / key
+
+
+def _keys(page: ft.Page, folder: Path) -> KeySource | None:
+    """On a phone its keystore; elsewhere the file that is the default."""
+    if page.web or page.platform not in {ft.PagePlatform.ANDROID, ft.PagePlatform.IOS}:
+        return None
+    return DeviceKey(device_keystore(), FileKey.beside(folder))
 
 
 if __name__ == "__main__":
