@@ -14,6 +14,7 @@ from sync.store.store import Store
 
 _SUFFIX = ".sqlite"
 OwnKind = Literal["user", "media"]
+_OWN: tuple[OwnKind, ...] = ("user", "media")
 
 
 class Stores:
@@ -80,9 +81,34 @@ class Stores:
             store = self._units.pop(name, None)
             if store is not None:
                 store.close()
-            for suffix in ("", "-wal", "-shm"):
-                path = self._path(name)
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            self._delete(name)
+
+    def drop_quarter(self, quarter: str) -> bool:
+        """Forgets the records and photos of a quarter, if nothing in either file is without the office's acceptance;
+        whether anything was forgotten. To be called on the office's signed word alone.
+        """
+        with self._lock:
+            files = {kind: str(DatabaseName(kind, self.staff_id, quarter)) for kind in _OWN}
+            there = {kind: name for kind, name in files.items() if self._path(name).exists()}
+            newest = max((name.quarter for name in self._own_files("user")), default=quarter)
+            if not there or quarter >= newest or not all(map(self._is_settled, there.values())):
+                return False
+            for kind, name in there.items():
+                # The file that new records go into carries the count on.
+                self.own(kind, newest)
+                self._records.pop(name).close()
+                self._delete(name)
+            return True
+
+    def _is_settled(self, name: str) -> bool:
+        store = self._open_records(name)
+        counts = store.counts()
+        return not store.drafts() and not any(count for state, count in counts.items() if state != "accepted")
+
+    def _delete(self, name: str) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            path = self._path(name)
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
         with self._lock:

@@ -17,13 +17,13 @@ import msgspec
 
 from device_bridge.health import battery_percent, free_storage_bytes
 from mobile_app import errors
+from mobile_app.closed_quarters import drop_closed, still_to_sync, unsettled_databases
 from mobile_app.office_news import act_on_membership, newer_membership, take_receipts
 from mobile_app.phone import Phone
 from mobile_app.sync_status import StatusBoard, SyncStatus
 from sync.databases import parse_database
 from sync.errors import Forbidden, NotFound, SyncError, Unauthorized, Unreachable
 from sync.replication import RemoteDatabase, Replicator
-from sync.store.records import RecordStore
 from sync.store.store import Store
 
 __all__ = ["SyncStatus", "Syncing"]
@@ -141,6 +141,7 @@ class Syncing:
                 if "user" in kinds:
                     await self._take_receipts()
                     await self._take_membership()
+                    await asyncio.to_thread(drop_closed, self.phone)
             self._board.changed()
             return self._board.online
 
@@ -241,7 +242,7 @@ class Syncing:
         own: dict[str, list[str]] = {}
         for kind, names in (("user", listed.user), ("media", listed.media)):
             stores = self.phone.stores.all_own("user" if kind == "user" else "media")
-            kept = [_name(store) for store in stores if store in current or _unsettled(store)]
+            kept = [_name(store) for store in stores if store in current or still_to_sync(store)]
             own[kind] = list(dict.fromkeys([*kept, *names]))
         return [*own["user"], *listed.units, *own["media"]]
 
@@ -325,6 +326,7 @@ class Syncing:
             "storage_free_bytes": free_storage_bytes(Path(self.phone.data_dir)),
             "battery_percent": battery_percent(),
             "clock_at": self.phone.clock.now().at,
+            "unsettled": unsettled_databases(self.phone.stores),
         }
 
     # Inside
@@ -356,8 +358,3 @@ class Syncing:
 
 def _name(store: Store) -> str:
     return store.path.stem
-
-
-def _unsettled(store: RecordStore) -> bool:
-    counts = store.counts()
-    return bool(counts["saved"] or counts["sent"] or counts["refused"])

@@ -31,6 +31,14 @@ async def reopen(session: AsyncSession, staff_id: str, names: Sequence[str]) -> 
     return again
 
 
+async def dropped_names(session: AsyncSession, staff_id: str) -> frozenset[str]:
+    """Databases of this person that are gone for good: no phone need ask for them."""
+    names = await session.scalars(
+        select(HubDatabase.name).where(HubDatabase.owner_id == staff_id, HubDatabase.dropped_at.is_not(None))
+    )
+    return frozenset(names)
+
+
 async def provision_again(session: AsyncSession, names: Sequence[str]) -> None:
     await session.execute(
         update(HubDatabase)

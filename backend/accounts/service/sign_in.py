@@ -1,5 +1,6 @@
 """Signing in and staying signed in: passwords, lockout, rotating refresh tokens, console sessions."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -16,6 +17,7 @@ from backend.accounts.service.staff import roles_of, units_of
 from backend.accounts.service.tokens import issue_access_token, new_secret, secret_digest
 from backend.db import Database, new_key
 from backend.errors import AppError, UnauthenticatedError
+from backend.intake.dropped import dropped_names
 from backend.scope import Caller
 from backend.settings import Settings
 from sync.databases import media_database, quarter_of, unit_database, user_database
@@ -268,19 +270,19 @@ async def _signed_in(
         ),
         units=tuple(UnitOut(unit_id=unit.id, name=unit.name, kind=unit.kind) for unit in units),
         hub_url=settings.public_hub_url or "/sync/",
-        databases=_databases(staff, unit_ids, now),
+        databases=_databases(staff, unit_ids, now, gone=await dropped_names(session, staff.id)),
         signing_keys=keys.public_pems(),
     )
 
 
-def _databases(staff: Staff, unit_ids: list[str], now: datetime) -> DatabasesOut:
-    """This quarter's, and the last one's if he was there then."""
+def _databases(staff: Staff, unit_ids: list[str], now: datetime, *, gone: Collection[str]) -> DatabasesOut:
+    """This quarter's, and the last one's if he was there then and it was not dropped."""
     before = now
     while quarter_of(before) == quarter_of(now):
         before -= timedelta(days=1)
     moments = (now, before) if quarter_of(staff.created_at) <= quarter_of(before) else (now,)
     return DatabasesOut(
-        user=tuple(user_database(staff.id, moment) for moment in moments),
+        user=tuple(name for moment in moments if (name := user_database(staff.id, moment)) not in gone),
         media=(media_database(staff.id, now),),
         units=tuple(unit_database(unit_id) for unit_id in unit_ids),
     )
