@@ -67,6 +67,7 @@ async def take_walks(session: AsyncSession, takens: Sequence[Taken[Any]]) -> Map
     for taken in starts:
         _start(walks, taken)
     finishes = _own(batch, _of(takens, PatrolFinished))
+    # Before the walk's start has come nobody knows whose walk it ends: it waits, and does no task.
     counted = [taken for taken in finishes if _finish(walks, taken)]
     await _take_chunks(session, batch, _own(batch, _of(takens, PatrolTracked)))
     await _take_pauses(session, batch, _own(batch, _of(takens, PatrolPaused)))
@@ -176,7 +177,7 @@ def _finish(walks: Rows, taken: Taken[PatrolFinished]) -> bool:
             "unfinished_reason": record.unfinished_reason,
             "counted": False,
         }
-    return True
+    return walk["started_at"] is not None
 
 
 async def _take_chunks(session: AsyncSession, batch: _Batch, takens: Sequence[Taken[PatrolTracked]]) -> None:

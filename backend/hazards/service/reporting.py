@@ -118,7 +118,7 @@ def _tell(hazard: Row, taken: Taken[HazardReported], told: Row) -> None:
         hazard |= {
             "organisation_id": taken.organisation_id,
             "reported_by": taken.staff_id,
-            "task_id": taken.record.task_id,
+            "task_id": taken.record.task_id or hazard["task_id"],
         }
     hazard["reported_at"] = min(hazard["reported_at"], taken.recorded_at)
     hazard["photos"] = added(hazard["photos"], taken.record.photos)
@@ -137,7 +137,8 @@ def _opened(taken: Taken[Any], hazard_id: str) -> Row:
         company_id=taken.company_id,
         reported_at=taken.recorded_at,
         reported_by=taken.staff_id,
-        task_id=taken.record.task_id,
+        # A correction says nothing of the task in which the thing was found.
+        task_id="" if taken.record.corrects else taken.record.task_id,
     )
 
 
@@ -218,7 +219,11 @@ async def ensure_check_hazards(
                     "accuracy_m": check.position.accuracy_m if check.position else None,
                 }
             )
-        hazard["origin_id"] = check.id
+        hazard |= {
+            "origin_id": check.id,
+            "reported_at": min(hazard["reported_at"], taken.recorded_at),
+            "task_id": hazard["task_id"] or check.task_id,
+        }
         hazard["photos"] = added(hazard["photos"], check.photos)
     await write_hazards(session, rows)
     return found
