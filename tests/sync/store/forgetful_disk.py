@@ -30,8 +30,9 @@ _JOURNAL = 0x800 | 0x80000
 _Write = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
 _Truncate = CFUNCTYPE(c_int, c_void_p, c_int64)
 _Sync = CFUNCTYPE(c_int, c_void_p, c_int)
-_Open = CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, c_int, c_void_p)
-_Delete = CFUNCTYPE(c_int, c_void_p, c_char_p, c_int)
+# Names as bare pointers: SQLite's files keep the pointer, not a copy of what it points to.
+_Open = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p)
+_Delete = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 
 
 class _Methods(Structure):
@@ -110,9 +111,9 @@ class Recorder:
 
     # What SQLite calls
 
-    def _open(self, _vfs: int, name: bytes | None, file: int, flags: int, out: int) -> int:
+    def _open(self, _vfs: int, name: int | None, file: int, flags: int, out: int) -> int:
         done: int = self._default.contents.open(ctypes.addressof(self._default.contents), name, file, flags, out)
-        path = Path(name.decode()) if name else None
+        path = Path(ctypes.string_at(name).decode()) if name else None
         if done == _OK and path is not None and path.parent == self.folder:
             place = c_void_p.from_address(file)
             assert place.value is not None
@@ -127,8 +128,8 @@ class Recorder:
             place.value = ctypes.addressof(copy)
         return done
 
-    def _delete(self, _vfs: int, name: bytes, sync: int) -> int:
-        path = Path(name.decode())
+    def _delete(self, _vfs: int, name: int, sync: int) -> int:
+        path = Path(ctypes.string_at(name).decode())
         if path.parent == self.folder:
             self.events.append(Event("delete", path.name))
             if sync:
