@@ -1,4 +1,4 @@
-"""However a day's records are cut into pages, in whatever order those come: the same tables, the same contradictions."""
+"""However a day's records are cut into pages, in whatever order they come: the same tables and contradictions."""
 
 import random
 import uuid
