@@ -14,7 +14,7 @@ from tests.qixun.command import Command, Server
 COMPANY, ADMINISTRATOR, PASSWORD, UNIT = "江城燃气有限公司", "A901", "江城-walks-2026", "巡线三班"
 
 
-def _drop(cluster: Cluster, name: str) -> None:
+def drop(cluster: Cluster, name: str) -> None:
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -28,10 +28,10 @@ def founded(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     assert done.returncode == 0, done.stderr
     assert COMPANY in done.stdout
     yield command
-    _drop(cluster, name)
+    drop(cluster, name)
 
 
-def _copy(cluster: Cluster, founded: Command, folder: Path) -> Command:
+def copy(cluster: Cluster, founded: Command, folder: Path) -> Command:
     name, source = f"command_{uuid.uuid4().hex[:12]}", founded.database_url.rpartition("/")[2]
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
@@ -42,20 +42,20 @@ def _copy(cluster: Cluster, founded: Command, folder: Path) -> Command:
 @pytest.fixture
 def qixun(cluster: Cluster, founded: Command, tmp_path: Path) -> Iterator[Command]:
     """The command line on a database of the test's own, with one company, its administrator and one unit."""
-    command = _copy(cluster, founded, tmp_path / "data")
+    command = copy(cluster, founded, tmp_path / "data")
     yield command
-    _drop(cluster, command.database_url.rpartition("/")[2])
+    drop(cluster, command.database_url.rpartition("/")[2])
 
 
 @pytest.fixture(scope="session")
 def server(cluster: Cluster, founded: Command, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One running `qixun serve` for all tests that only ask it."""
-    command = _copy(cluster, founded, tmp_path_factory.mktemp("server"))
+    command = copy(cluster, founded, tmp_path_factory.mktemp("server"))
     running = Server(command)
     try:
         running.wait_until_ready()
         yield running
     finally:
         status = running.stop()
-        _drop(cluster, command.database_url.rpartition("/")[2])
+        drop(cluster, command.database_url.rpartition("/")[2])
     assert status in {0, 130}, running.log.read_text()
