@@ -196,8 +196,11 @@ def _range(header: str, length: int) -> range | None:
 
 
 def _put_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Response:
-    content_type = request.headers.get("content-type", "application/octet-stream")
-    return _change_files(hub, request, doc_id, {name: Attachment.of(content_type, request.body)}, 201)
+    attachment = Attachment.of(request.headers.get("content-type", "application/octet-stream"), request.body)
+    promised = request.headers.get("content-md5")
+    if promised is not None and f"md5-{promised}" != attachment.digest:
+        raise BadRequest("Possible message corruption.", error="content_md5_mismatch")
+    return _change_files(hub, request, doc_id, {name: attachment}, 201)
 
 
 def _delete_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Response:

@@ -185,7 +185,7 @@ class _Reader:
         self.position = query.since
         # As in CouchDB a limit of 0 means 1; -1: no end.
         self.left = max(query.limit, 1) if query.limit is not None else -1
-        # Of a feed that runs backwards: what is still to be sent.
+        # Of a feed that runs backwards: what is still to be sent. It ends with the first change there was.
         self._rest: Sequence[Change] | None = None
 
     @property
@@ -195,12 +195,13 @@ class _Reader:
     def next_rows(self) -> tuple[list[bytes], bool]:
         """Rows of the next batch that pass the filter, and whether the end is reached for now."""
         query = self.query
+        # Without a filter nothing is read that is not sent.
+        most = None if self._filters or self.left < 0 else self.left
         if query.descending:
-            changes = self.store.changes(0, descending=True) if self._rest is None else self._rest
+            changes = self.store.changes(0, limit=most, descending=True) if self._rest is None else self._rest
+            self._rest = ()
         else:
-            # Without a filter nothing is read that is not sent.
-            size = BATCH if self._filters or self.left < 0 else min(BATCH, self.left)
-            changes = self.store.changes(self.position, limit=size)
+            changes = self.store.changes(self.position, limit=min(BATCH, most or BATCH))
         at_end = query.descending or len(changes) < BATCH
         rows: list[bytes] = []
         size = 0
@@ -263,6 +264,12 @@ async def _changes(hub: Hub, request: Request, receive: Receive) -> Response:
     name = request.parts[0]
     store = await asyncio.to_thread(hub.store, name)
     query = ChangesQuery.of(request, store)
+    headers = {"content-type": "application/json"}
+    if query.feed == "normal" and request.method != "POST":
+        # The same question has the same answer until something is written.
+        headers["etag"] = f'"{sequence(store, store.update_seq)}"'
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(304, headers=headers)
     reader = _Reader(store, query)
     may_read = _still_member(hub, name, request.principal)
     if query.feed == "normal" or request.method == "HEAD":
@@ -271,7 +278,7 @@ async def _changes(hub: Hub, request: Request, receive: Receive) -> Response:
         stream = _longpoll(reader, Waiter(hub, request, receive), may_read)
     else:
         stream = _continuous(reader, Waiter(hub, request, receive), may_read)
-    return Response(200, headers={"content-type": "application/json"}, stream=stream)
+    return Response(200, headers=headers, stream=stream)
 
 
 def _still_member(hub: Hub, name: str, principal: Principal) -> Callable[[], bool]:

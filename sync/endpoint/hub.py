@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import quote, unquote
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -18,9 +17,11 @@ from sync.errors import BadRequest, FileExists, NotFound
 from sync.store.store import Store
 
 SUFFIX = ".couch.db"
+# Stands in a file's name for the slash of a database's name, which has no comma.
+SLASH = ","
 _NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
-# A file name may have 255 bytes; some are needed for our suffix and SQLite's "-journal".
-NAME_BYTES = 220
+# CouchDB's own limit; with our suffix and SQLite's "-journal" it is what a file name may have, too.
+LONGEST_NAME = 238
 # Each open store takes up to six file descriptors, of 1,024 that a process usually has.
 OPEN_STORES = 64
 
@@ -117,7 +118,7 @@ class Hub:
 
     def list_databases(self) -> list[str]:
         files = self.data_dir.glob("*" + SUFFIX)
-        return sorted(unquote(file.name.removesuffix(SUFFIX)) for file in files)
+        return sorted(file.name.removesuffix(SUFFIX).replace(SLASH, "/") for file in files)
 
     def has_database(self, name: str) -> bool:
         return self._path(name).exists()
@@ -174,14 +175,13 @@ class Hub:
     # Inside
 
     def _path(self, name: str) -> Path:
-        filename = quote(name, safe="$()+") + SUFFIX
-        if (_NAME.fullmatch(name) is None and name != USERS) or len(filename) > NAME_BYTES:
+        if (_NAME.fullmatch(name) is None and name != USERS) or len(name) > LONGEST_NAME:
             raise BadRequest(
                 f"Name: '{name}'. Only lowercase characters (a-z), digits (0-9), and any of the characters "
                 "_, $, (, ), +, -, and / are allowed. Must begin with a letter.",
                 error="illegal_database_name",
             )
-        return self.data_dir / filename
+        return self.data_dir / (name.replace("/", SLASH) + SUFFIX)
 
     def _account(self, name: str) -> Account | None:
         return account_of(self.store(USERS).get(PREFIX + name)) if self.has_database(USERS) else None

@@ -54,6 +54,78 @@ class TestNormal:
         assert rows(admin("GET", LI + "/_changes?filter=_design")) == ["_design/x"]
 
 
+class TestQuestions:
+    """Each way to ask, in each kind of feed."""
+
+    questions = (
+        ("since=0", None, "abcd"),
+        ("since=0&limit=2", None, "ab"),
+        ("descending=true", None, "dcba"),
+        ("descending=true&limit=1", None, "d"),
+        ('filter=_doc_ids&doc_ids=["c","a","x"]', None, "ac"),
+        ("filter=_doc_ids", {"doc_ids": ["c", "a", "x"]}, "ac"),
+        ("filter=_doc_ids&limit=1", {"doc_ids": ["c", "d"]}, "c"),
+        ("filter=_doc_ids&descending=true&limit=1", {"doc_ids": ["a", "b"]}, "b"),
+        ("filter=_selector", {"selector": {"n": {"$gt": 2}}}, "b"),
+        ("filter=_selector", {"selector": {"_deleted": True}}, "d"),
+        ("filter=_selector", {"selector": {"$or": [{"n": 1}, {"_id": {"$gte": "d"}}]}}, "ad"),
+        ("filter=_selector", {"selector": {}}, "abcd"),
+        ("since=now", None, ""),
+    )
+
+    @pytest.fixture
+    def written(self, hub, admin):
+        docs = [
+            {"_id": "a", "_rev": "1-aa", "n": 1},
+            {"_id": "b", "_rev": "2-bb", "_revisions": {"start": 2, "ids": ["bb", "aa"]}, "n": 2},
+            {"_id": "b", "_rev": "2-cc", "_revisions": {"start": 2, "ids": ["cc", "aa"]}, "n": 3},
+            {"_id": "b", "_rev": "3-dd", "_revisions": {"start": 3, "ids": ["dd", "ee", "aa"]}, "_deleted": True},
+            {"_id": "c", "_rev": "1-aa", "_attachments": {"p": {"content_type": "image/jpeg", "data": "AAEC"}}},
+            {"_id": "d", "_rev": "2-bb", "_revisions": {"start": 2, "ids": ["bb", "aa"]}, "_deleted": True},
+        ]
+        assert admin("POST", LI + "/_bulk_docs", json={"docs": docs, "new_edits": False}).status_code == 201
+
+    def ask(self, client, feed, query, body=None):
+        """The rows, whatever the feed."""
+        method = "GET" if body is None else "POST"
+        answer = client(method, f"{LI}/_changes?feed={feed}&timeout=1&{query}", json=body)
+        assert answer.status_code == 200
+        if feed != "continuous":
+            return answer.json()["results"]
+        *found, last = [json.loads(line) for line in answer.text.split("\n") if line]
+        assert set(last) == {"last_seq", "pending"}
+        return found
+
+    @pytest.mark.parametrize("feed", ["normal", "longpoll", "continuous"])
+    def test_the_rows_are_those_asked_for(self, written, li, feed):
+        found = [self.ask(li, feed, query, body) for query, body, _ in self.questions]
+        assert ["".join(row["id"] for row in rows) for rows in found] == [ids for _, _, ids in self.questions]
+
+    @pytest.mark.parametrize("feed", ["normal", "longpoll", "continuous"])
+    def test_the_style_tells_the_winner_or_every_leaf(self, written, li, feed):
+        winners = {row["id"]: row["changes"] for row in self.ask(li, feed, "since=0")}
+        leaves = {row["id"]: row["changes"] for row in self.ask(li, feed, "since=0&style=all_docs")}
+        assert (winners["b"], len(winners)) == ([{"rev": "2-cc"}], 4)
+        assert [change["rev"] for change in leaves["b"]] == ["2-cc", "2-bb", "3-dd"]
+
+    @pytest.mark.parametrize("feed", ["normal", "longpoll", "continuous"])
+    def test_documents_come_with_their_conflicts_and_files_when_asked(self, written, li, feed):
+        plain = {row["id"]: row["doc"] for row in self.ask(li, feed, "since=0&include_docs=true")}
+        assert plain["b"] == {"_id": "b", "_rev": "2-cc", "n": 3}
+        assert (plain["c"]["_attachments"]["p"]["stub"], plain["d"]["_deleted"]) == (True, True)
+        query = "since=0&include_docs=true&conflicts=true&attachments=true"
+        full = {row["id"]: row["doc"] for row in self.ask(li, feed, query)}
+        assert full["b"]["_conflicts"] == ["2-bb"]
+        assert full["c"]["_attachments"]["p"]["data"] == "AAEC"
+
+    def test_a_reader_who_asks_the_same_again_is_told_when_nothing_changed(self, written, li):
+        etag = li("GET", LI + "/_changes").headers["etag"]
+        assert li("GET", LI + "/_changes", headers={"If-None-Match": etag}).status_code == 304
+        assert li("HEAD", LI + "/_changes").headers["etag"] == etag
+        li("PUT", LI + "/new", json={})
+        assert li("GET", LI + "/_changes", headers={"If-None-Match": etag}).status_code == 200
+
+
 class TestLongpoll:
     def test_what_a_filter_holds_back_does_not_end_the_wait(self, hub, li):
         def write():
