@@ -155,6 +155,14 @@ class TestUnitDatabase:
     def test_the_administrator_writes(self, admin):
         assert admin("PUT", "/unit_7/pipe:2", json={}).status_code == 201
 
+    def test_the_guard_that_couchdb_needs_is_taken_and_changes_nothing(self, admin, li):
+        """The backend writes it to whatever hub there is."""
+        guard = {"language": "javascript", "validate_doc_update": "function (n, o, u) { throw({forbidden: 'no'}) }"}
+        assert admin("PUT", "/unit_7/_design/guard", json=guard).status_code == 201
+        assert admin("PUT", "/unit_7/pipe:2", json={}).status_code == 201
+        assert li("PUT", "/unit_7/pipe:3", json={}).status_code == 403
+        assert li("PUT", "/unit_7/_design/guard", json={}).status_code == 403
+
     def test_its_history_is_kept_short(self, admin):
         assert admin("GET", "/unit_7/_revs_limit").json() == 20
 

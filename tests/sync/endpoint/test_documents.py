@@ -24,6 +24,26 @@ class TestDocument:
         answer = li("HEAD", LI + "/a")
         assert (answer.headers["etag"], answer.content) == (f'"{rev}"', b"")
 
+    def test_a_revision_may_be_named_in_the_address_or_in_a_header(self, li):
+        first = li("PUT", LI + "/a", json={}).json()["rev"]
+        second = li("PUT", LI + "/a", json={"k": 1}, headers={"If-Match": f'"{first}"'}).json()["rev"]
+        third = li("PUT", f"{LI}/a?rev={second}", json={"k": 2}).json()["rev"]
+        assert li("PUT", f"{LI}/a?rev={third}", json={"_rev": first}).status_code == 400
+        assert li("DELETE", LI + "/a", headers={"If-Match": f'"{second}"'}).status_code == 409
+        assert li("DELETE", LI + "/a", headers={"If-Match": f'"{third}"'}).status_code == 200
+
+    def test_heads_are_those_of_the_answers(self, hub, li):
+        rev = li("PUT", LI + "/a/p.jpg", data=b"123", headers={"Content-Type": "image/jpeg"}).json()["rev"]
+        digest = hub.store("user_li_2026q4").get("a").attachments["p.jpg"].digest.removeprefix("md5-")
+        for path, etag in ((LI, None), (LI + "/a", rev), (LI + "/a/p.jpg", digest), (LI + "/_all_docs", None)):
+            head, full = li("HEAD", path), li("GET", path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == full.headers["content-type"]
+            assert head.headers.get("etag") == (etag and f'"{etag}"')
+        assert li("HEAD", LI + "/none").status_code == 404
+        known = {"If-None-Match": f'"{digest}"'}
+        assert li("GET", LI + "/a/p.jpg", headers=known).status_code == 304
+
     def test_a_long_answer_is_packed_for_who_takes_it(self, hub, li):
         hub.store("user_li_2026q4").put("a", json.dumps({"备注": "井盖冻结" * 500}).encode())
         packed = li("GET", LI + "/a")
@@ -140,6 +160,23 @@ class TestAttachment:
             assert answer.status_code == status
             assert (hub.store("user_li_2026q4").get("m") is not None) == (status == 201)
             assert answer.json().get("error") == (None if status == 201 else "content_md5_mismatch")
+
+    def test_an_upload_that_does_not_match_its_md5_is_refused(self, hub, li):
+        for promised, status in (("AAAA", 400), ("XUFAKrxLKna5cZ2REBfFkg==", 201)):
+            answer = li("PUT", LI + "/m/p", data=b"hello", headers={"Content-MD5": promised})
+            assert answer.status_code == status
+            assert bool(hub.store("user_li_2026q4").leaves("m")) == (status == 201)
+
+    def test_a_new_edit_may_bring_several_files_in_one_message(self, hub, li):
+        files = {"a b.jpg": self.photo, "图.txt": "开阀".encode()}
+        listed = {name: {"follows": True, "content_type": "image/jpeg", "length": len(files[name])} for name in files}
+        parts = [b"Content-Type: application/json\r\n\r\n" + json.dumps({"k": 1, "_attachments": listed}).encode()]
+        parts += [b"\r\n" + data for data in files.values()]
+        body = b"".join(b"--B\r\n" + part + b"\r\n" for part in parts) + b"--B--"
+        answer = li("PUT", LI + "/m", data=body, headers={"Content-Type": "multipart/related; boundary=B"})
+        assert answer.status_code == 201
+        store = hub.store("user_li_2026q4")
+        assert {name: store.attachment(att.digest) for name, att in store.get("m").attachments.items()} == files
 
     @pytest.mark.parametrize(
         ("stub", "status"),
