@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
@@ -113,6 +114,16 @@ def packed(request: Request, response: Response) -> Response:
 
 def pack(data: bytes) -> bytes:
     return gzip.compress(data, PACKING, mtime=0)
+
+
+async def pack_stream(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """For an answer that nobody reads before its end: what is packed stays here until there is enough of it."""
+    packer = zlib.compressobj(PACKING, wbits=16 + zlib.MAX_WBITS)
+    async with aclosing(stream):
+        async for chunk in stream:
+            if ready := packer.compress(chunk):
+                yield ready
+    yield packer.flush()
 
 
 def read_head(scope: Scope, prefix: str) -> Request:

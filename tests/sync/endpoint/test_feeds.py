@@ -1,3 +1,4 @@
+import gzip
 import json
 import threading
 import time
@@ -117,6 +118,14 @@ class TestQuestions:
         full = {row["id"]: row["doc"] for row in self.ask(li, feed, query)}
         assert full["b"]["_conflicts"] == ["2-bb"]
         assert full["c"]["_attachments"]["p"]["data"] == "AAEC"
+
+    def test_many_rows_come_packed_to_who_takes_it(self, hub, li):
+        hub.store(STORE).put_many([_new(n) for n in range(2500)])
+        plain = li("GET", LI + "/_changes", headers={"Accept-Encoding": "identity"})
+        packed = li("GET", LI + "/_changes", stream=True)
+        raw = packed.raw.read(decode_content=False)
+        assert (packed.headers["content-encoding"], gzip.decompress(raw)) == ("gzip", plain.content)
+        assert len(raw) < len(plain.content) // 2
 
     def test_a_reader_who_asks_the_same_again_is_told_when_nothing_changed(self, written, li):
         etag = li("GET", LI + "/_changes").headers["etag"]
