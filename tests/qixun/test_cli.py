@@ -214,7 +214,11 @@ class TestStart:
 
     def test_the_phone_app_s_variables_trouble_no_server(self, founded: Command) -> None:
         done = founded(
-            "migrate", QIXUN_SERVER_URL="http://127.0.0.1:8000", QIXUN_PHONE_DIR="/tmp", QIXUN_GPS="tcp://x:1"
+            "migrate",
+            QIXUN_SERVER_URL="http://127.0.0.1:8000",
+            QIXUN_PHONE_DIR="/tmp",
+            QIXUN_PHONE_KEY_FILE="/tmp/key",
+            QIXUN_GPS="tcp://x:1",
         )
         assert (done.returncode, done.stderr) == (0, "")
 
