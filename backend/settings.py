@@ -97,5 +97,13 @@ def _read(name: str, path: str) -> str:
 
 # Variables of the phone app, and of the TLS proxy in docker-compose.yml, which a shared environment may carry.
 APP_VARIABLES = frozenset(
-    {"QIXUN_SERVER_URL", "QIXUN_PHONE_DIR", "QIXUN_PHONE_KEY_FILE", "QIXUN_GPS", "QIXUN_DETECTOR", "QIXUN_TAGS", "QIXUN_SITE"}
+    {
+        "QIXUN_SERVER_URL",
+        "QIXUN_PHONE_DIR",
+        "QIXUN_PHONE_KEY_FILE",
+        "QIXUN_GPS",
+        "QIXUN_DETECTOR",
+        "QIXUN_TAGS",
+        "QIXUN_SITE",
+    }
 )
