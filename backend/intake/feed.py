@@ -27,6 +27,7 @@ from backend.intake.service import OUTBOX_CHANNEL
 from backend.intake.settling import is_passing
 from backend.intake.taking import RECORDED_AT, Setup, logged, take_batch
 from sync.databases import DatabaseName, parse_database
+from sync.documents import FIELD_TYPES
 from sync.documents.envelope import tag_of
 from sync.documents.photos import ATTACHMENT_NAME
 
@@ -64,7 +65,6 @@ class _Place(msgspec.Struct):
     nonce: str
     since: str
     local_rev: str
-    restored: bool = False
 
 
 class Feed:
@@ -139,7 +139,7 @@ class Feed:
         place = _Place(known.seq, known.nonce, known.seq, str(local.get("_rev", "")))
         there = local.get("nonce", "")
         if there != known.nonce and there == known.nonce_before:
-            place.since, place.restored = known.seq_before, True
+            place.since = known.seq_before
         elif there != known.nonce:
             await self._start_anew(place, name)
         return place
@@ -147,8 +147,7 @@ class Feed:
     async def _start_anew(self, place: _Place, name: str) -> None:
         """The hub is not the one that was read: everything is looked at again, and what it lost is written again."""
         place.since = BEGINNING
-        place.restored = place.nonce != ""
-        if not place.restored:
+        if not place.nonce:
             return
         _log.warning("intake.hub_changed", database=name, seq=place.seq)
         async with self._database.sessions() as session, session.begin():
@@ -186,9 +185,7 @@ class Feed:
             )
             if moved.one_or_none() is None:
                 raise _MovedError(name)
-            taken = await take_batch(
-                session, database, page.arrived, self._setup, received_at=received_at, again=place.restored
-            )
+            taken = await take_batch(session, database, page.arrived, self._setup, received_at=received_at)
         figures.note_taken(database.kind, session.info.get(RECORDED_AT, ()), received_at)
         place.seq, place.nonce, place.since = page.last_seq, nonce, page.last_seq
         return taken
@@ -222,8 +219,21 @@ class Feed:
             if (key_of(changed.id), rev) in known:
                 found.append(Arrived(id=changed.id, rev=rev, seq=changed.seq, body=b""))
             elif (revision := await self._revision(name, changed, rev)) is not None:
+                if (first := await self._recorded(database, revision)) is not None:
+                    found.append(await self._arrived(name, first))
                 found.append(await self._arrived(name, revision))
         return found
+
+    async def _recorded(self, database: DatabaseName, revision: Revision) -> Revision | None:
+        """What the phone recorded, where it was edited or deleted before it was read: the hub shows the edit alone."""
+        if tag_of(revision.id) not in FIELD_TYPES or revision.rev.startswith("1-"):
+            return None
+        first = await self._hub.first_revision(str(database), revision.id, revision.rev)
+        if first is None:
+            return None
+        async with self._database.sessions() as session:
+            known = await logged(session, database, [(revision.id, first)])
+        return None if known else await self._hub.revision(str(database), revision.id, first, revision.seq)
 
     async def _revision(self, name: str, changed: ChangedDocument, rev: str) -> Revision | None:
         if changed.winner is not None and changed.winner.rev == rev:

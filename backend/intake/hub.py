@@ -77,6 +77,15 @@ class _Rev(msgspec.Struct):
     rev: str
 
 
+class _History(msgspec.Struct):
+    start: int
+    ids: list[str]
+
+
+class _WithHistory(msgspec.Struct):
+    history: _History = msgspec.field(name="_revisions")
+
+
 class _Row(msgspec.Struct):
     seq: str | int
     id: str
@@ -239,6 +248,17 @@ class HubClient:
                 return None
             raise
         return _revision(doc_id, rev, seq, raw, deleted=False)
+
+    async def first_revision(self, name: str, doc_id: str, rev: str) -> str | None:
+        """What this revision began as; None where the hub does not know that far back."""
+        path = f"/{name}/{quote(doc_id, safe='')}?rev={quote(rev, safe='')}&revs=true"
+        try:
+            history = msgspec.json.decode(await self.ask("GET", path), type=_WithHistory).history
+        except HubError as error:
+            if error.status == 404:
+                return None
+            raise
+        return f"1-{history.ids[-1]}" if history.start == len(history.ids) else None
 
     async def attachment(self, name: str, doc_id: str, rev: str, filename: str) -> bytes:
         path = f"/{name}/{quote(doc_id, safe='')}/{quote(filename, safe='')}?rev={quote(rev, safe='')}"

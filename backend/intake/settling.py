@@ -97,10 +97,9 @@ async def settle_some(session: AsyncSession, takes: Mapping[str, Take], limit: i
     """Tries some of the waiting facts again: what they refer to may have come by another way than a record."""
     waiting = select(Fact).where(Fact.state == "waiting").order_by(func.random()).limit(limit)
     facts = (await session.scalars(waiting.with_for_update(skip_locked=True))).all()
-    database_of = {fact.id: fact.database for fact in facts}
     by_database: dict[str, list[Answer]] = {}
     for answer in await _take_again(session, facts, takes):
-        by_database.setdefault(database_of[answer.entry.record_id], []).append(answer)
+        by_database.setdefault(answer.database, []).append(answer)
     for name, answers in sorted(by_database.items()):
         database = parse_database(name)
         if database is not None:
@@ -121,7 +120,9 @@ async def _take_again(session: AsyncSession, facts: Sequence[Fact], takes: Mappi
     settled = [takens[fact_id] for fact_id in tried if fact_id not in still]
     done = [taken.record.id for taken in settled]
     await session.execute(update(Fact).where(one_of(Fact.id, done)).values(state="accepted"))
-    return [receipts.accepted(taken.record.id, taken.rev, taken.device_id) for taken in settled]
+    return [
+        receipts.accepted(taken.record.id, taken.rev, taken.device_id, database=taken.database) for taken in settled
+    ]
 
 
 async def _try_again(

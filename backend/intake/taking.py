@@ -70,15 +70,13 @@ async def take_batch(
     setup: Setup,
     *,
     received_at: datetime,
-    again: bool = False,
 ) -> int:
-    """Takes what was not taken yet and answers how many records that were; with `again` (the hub was restored from
-    a copy) old answers are repeated. Raises only what a retry may cure: a batch that fails is halved down to
-    the one record that cannot be taken, which goes to the office.
+    """Takes what was not taken yet and answers how many records that were. Raises only what a retry may cure: a batch
+    that fails is halved down to the one record that cannot be taken, which goes to the office.
     """
     try:
         async with session.begin_nested(), events.together(session):
-            return await _take(session, database, arrived, setup, received_at, again=again)
+            return await _take(session, database, arrived, setup, received_at)
     except Exception as error:  # whatever a domain raises, the feed goes on
         if is_passing(error) or not arrived:
             raise
@@ -88,7 +86,7 @@ async def take_batch(
             return 0
     middle = len(arrived) // 2
     counts = [
-        await take_batch(session, database, half, setup, received_at=received_at, again=again)
+        await take_batch(session, database, half, setup, received_at=received_at)
         for half in (arrived[:middle], arrived[middle:])
     ]
     return sum(counts)
@@ -100,8 +98,6 @@ async def _take(
     arrived: Sequence[Arrived],
     setup: Setup,
     received_at: datetime,
-    *,
-    again: bool,
 ) -> int:
     # What the backend wrote itself comes by again, often alone: it costs no statement.
     strange = _without_ours(arrived, setup)
@@ -109,7 +105,8 @@ async def _take(
         return 0
     known = await logged(session, database, [(a.id, a.rev) for a in strange])
     fresh = [a for a in strange if (key_of(a.id), a.rev) not in known]
-    answers = await receipts.repeated(session, database, [doc_id for doc_id, _ in known]) if again and known else []
+    # A hub that was put back to an old copy gets it from the phone once more, and may have lost the receipt.
+    answers = await receipts.repeated(session, database, [doc_id for doc_id, _ in known]) if known else []
     if not fresh and not answers:
         return 0
     batch = _Batch(database, await find_owner(session, database.owner), received_at, answers=answers)

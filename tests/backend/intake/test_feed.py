@@ -154,6 +154,37 @@ async def test_a_hub_restored_from_an_older_copy_is_read_from_the_beginning(alon
     assert {answers[d["_id"]].state for d in [*lost[:10], *new]} == {"accepted"}
 
 
+async def test_what_a_restored_hub_gets_back_later_is_answered_again(alone):
+    li = await hire(alone)
+    backup = alone.hub.copy()
+    lost = records.document(li.hazard())
+    alone.push(li.user, lost)
+    await alone.feed.read(li.user)
+    await alone.carry()
+
+    alone.hub.restore(backup)
+    await alone.feed.read(li.user)
+    alone.push(li.user, lost)
+    assert await alone.feed.read(li.user) == 0
+    assert (await alone.answers(li))[lost["_id"]].state == "accepted"
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["edited", "deleted"])
+async def test_a_record_that_is_edited_or_deleted_before_it_is_read_is_taken_as_it_was_recorded(world, li, deleted):
+    record = records.document(li.hazard())
+    first = record["_rev"].partition("-")[2]
+    second = "f" * 32
+    history = {"start": 2, "ids": [second, first]}
+    edit = {"_id": record["_id"], "_rev": f"2-{second}", "_revisions": history, "note": "edited"}
+    world.push(li.user, record)
+    world.push(li.user, {**edit, "_deleted": True} if deleted else record | edit)
+    assert await world.feed.read(li.user) == 1
+    assert (await world.facts(li))[record["_id"]].rev == record["_rev"]
+    assert [held.rev for held in await world.quarantine(li)] == [f"2-{second}"]
+    entries = [entry for receipt in await world.receipts(li) for entry in receipt.entries]
+    assert {entry.rev: entry.state for entry in entries} == {record["_rev"]: "accepted", f"2-{second}": "refused"}
+
+
 async def test_a_hub_that_fell_behind_is_read_from_the_beginning(world, li):
     world.push(li.user, *(records.document(li.hazard()) for _ in range(3)))
     await world.feed.read(li.user)

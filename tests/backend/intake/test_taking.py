@@ -241,6 +241,17 @@ class TestAccepted:
         assert (answers[later.id].state, answers[earlier.id].state) == ("accepted", "accepted")
         assert (await world.facts(li))[later.id].state == "accepted"
 
+    async def test_what_waited_for_another_persons_record_is_answered_to_its_own_author(self, world, li):
+        wang = await hire(world)
+        later, earlier = li.hazard(), wang.hazard()
+        world.missing[later.id] = earlier.id
+        world.push(li.user, records.document(later))
+        await world.feed.read(li.user)
+        world.push(wang.user, records.document(earlier))
+        await world.feed.read(wang.user)
+        assert (await world.answers(li))[later.id].state == "accepted"
+        assert set(await world.answers(wang)) == {earlier.id}
+
     async def test_a_mocked_position_abroad_is_accepted_with_remarks(self, world, li):
         position = Position(lon=2.35, lat=48.85, accuracy_m=5, source="gnss", mocked=True)
         record = li.hazard(position=position)
