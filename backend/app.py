@@ -44,7 +44,7 @@ from backend.worker import working
 VERSION = "0.1.0"
 # A compressed feed would hold back its last events; photos, tiles and the app come compressed already, and a piece of
 # a file is no piece any more when it is packed.
-_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos", "^/basemap"]
+_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos", "^/api/voice-notes", "^/basemap"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 ROUTERS: tuple[ControllerRouterHandler, ...] = (
@@ -52,6 +52,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     network.router,
     intake.router,
     photos.router,
+    photos.voice_router,
     reference.router,
     positions.router,
     patrol.router,

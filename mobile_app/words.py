@@ -29,6 +29,7 @@ RECORD_TITLES: dict[str, tuple[str, str]] = {
     "delivery.completed": ("送气签收", "Delivery"),
     "visit.failed": ("到访未成", "Visit failed"),
     "photo": ("照片", "Photo"),
+    "voice_note": ("语音说明", "Voice note"),
 }
 
 STATE_TITLES: dict[str, tuple[str, str]] = {

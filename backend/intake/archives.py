@@ -25,10 +25,9 @@ from backend.errors import MissingError
 from backend.intake.hub import HubClient, number_of
 from backend.intake.hub_admin import Leaf, list_leaves, read_leaves, write_again
 from backend.intake.manifest import digest_of, field_leaves
-from backend.intake.rules import PHOTO_TAG
-from backend.photos.service import PhotoStore, check_picture
+from backend.photos.service import PhotoStore, check_file
 from sync.databases import parse_database
-from sync.documents.envelope import tag_of
+from sync.documents.photos import is_file
 
 FORMAT = 1
 _DOCUMENTS_AT_ONCE, _PICTURES_AT_ONCE = 500, 10
@@ -121,13 +120,13 @@ class Archives:
             yield _one_line(raw)
 
     async def _has_picture(self, leaf: Leaf) -> bool:
-        if leaf.deleted or tag_of(leaf.id) != PHOTO_TAG:
+        if leaf.deleted or not is_file(leaf.id):
             return False
         try:
             picture = await self._photos.get(leaf.id)
         except (MissingError, OSError):
             return False
-        return not await asyncio.to_thread(check_picture, leaf.id, picture)
+        return not await asyncio.to_thread(check_file, leaf.id, picture)
 
     async def _whole(self, line: bytes) -> bytes:
         """A stub's picture comes from the photo store."""

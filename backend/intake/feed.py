@@ -22,14 +22,14 @@ from backend import figures
 from backend.db import Database, new_key
 from backend.intake.hub import ChangedDocument, Changes, HubClient, HubError, Revision, number_of
 from backend.intake.models import HubDatabase, OutboxDocument
-from backend.intake.rules import PHOTO_TAG, Arrived, key_of
+from backend.intake.rules import Arrived, key_of
 from backend.intake.service import OUTBOX_CHANNEL
 from backend.intake.settling import is_passing
 from backend.intake.taking import RECORDED_AT, Setup, logged, take_batch
 from sync.databases import DatabaseName, parse_database
 from sync.documents import FIELD_TYPES
 from sync.documents.envelope import tag_of
-from sync.documents.photos import ATTACHMENT_NAME
+from sync.documents.photos import ATTACHMENT_NAMES, is_file
 
 # What a page costs beside its records is shared by more of them; larger ones would hold up the event loop.
 PAGE = 1000
@@ -242,9 +242,10 @@ class Feed:
 
     async def _arrived(self, name: str, revision: Revision) -> Arrived:
         picture = None
-        if tag_of(revision.id) == PHOTO_TAG and ATTACHMENT_NAME in revision.attachments and not revision.deleted:
+        file_name = ATTACHMENT_NAMES.get(tag_of(revision.id), "")
+        if file_name in revision.attachments and not revision.deleted:
             try:
-                picture = await self._hub.attachment(name, revision.id, revision.rev, ATTACHMENT_NAME)
+                picture = await self._hub.attachment(name, revision.id, revision.rev, file_name)
             except HubError as error:
                 # It was named and is not there: the photo is held back, the feed goes on.
                 if error.status != 404:
@@ -261,7 +262,7 @@ class Feed:
 
 
 def _is_asked_for(changed: ChangedDocument, rev: str) -> bool:
-    return changed.winner is None or changed.winner.rev != rev or tag_of(changed.id) == PHOTO_TAG
+    return changed.winner is None or changed.winner.rev != rev or is_file(changed.id)
 
 
 async def _end(task: asyncio.Task[_Page] | None) -> None:

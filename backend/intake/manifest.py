@@ -26,12 +26,12 @@ from backend.intake import gaps, service
 from backend.intake.hub import HubClient, HubError, number_of
 from backend.intake.hub_admin import Leaf, list_leaves, write_again
 from backend.intake.models import Fact, HubDatabase, HubManifest, IntakeEntry, OutboxDocument
-from backend.intake.rules import PHOTO_TAG, key_of
+from backend.intake.rules import key_of
 from backend.photos.service import PhotoStore
 from sync.databases import DatabaseName, parse_database
 from sync.documents import BACKEND_TYPES
 from sync.documents.envelope import tag_of
-from sync.documents.photos import ATTACHMENT_NAME
+from sync.documents.photos import ATTACHMENT_NAMES, VOICE_ATTACHMENT_NAME
 
 FOUND = Counter("qixun_manifest_found", "What comparisons of the hub with PostGIS found wrong", ["what"])
 # A file can also rot without a change of its sequence.
@@ -251,14 +251,16 @@ async def _write_back(
 
 async def _document(photos: PhotoStore, fact_id: str, rev: str, body: bytes) -> bytes | None:
     fields: dict[str, Any] = msgspec.json.decode(body)
-    if tag_of(fact_id) == PHOTO_TAG:
+    file_name = ATTACHMENT_NAMES.get(tag_of(fact_id))
+    if file_name:
         try:
             picture = await photos.get(fact_id)
         except MissingError:
             _log.error("manifest.picture_missing", doc_id=fact_id)
             return None
         data = base64.b64encode(picture).decode()
-        fields["_attachments"] = {ATTACHMENT_NAME: {"content_type": "image/jpeg", "data": data}}
+        kind = "audio/wav" if file_name == VOICE_ATTACHMENT_NAME else "image/jpeg"
+        fields["_attachments"] = {file_name: {"content_type": kind, "data": data}}
     return msgspec.json.encode({"_id": fact_id, "_rev": rev, **fields})
 
 

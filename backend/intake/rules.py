@@ -12,6 +12,7 @@ import msgspec
 from sync.databases import DatabaseName
 from sync.documents import BACKEND_TYPES, FIELD_TYPES, FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, tag_of
+from sync.documents.photos import ATTACHMENT_NAMES, is_file
 
 PHOTO_TAG = "photo"
 # A shift of the clock smaller than this says nothing about the phone.
@@ -77,6 +78,9 @@ CODES: Mapping[str, Words] = {
         "照片内容与编号不符。", "The picture is not the one that its id names.", *_RETAKE, alarm=True
     ),
     "not_an_image": Words("文件不是有效的照片。", "The file is not a picture.", *_RETAKE),
+    "not_a_recording": Words(
+        "文件不是有效的录音。", "The file is not a recording.", "请再说一次。", "Please record it again."
+    ),
     "not_taken": Words(
         "服务器处理时出错，记录已留存待处理。",
         "The server failed on it; the record is kept there and will be taken later.",
@@ -141,7 +145,7 @@ def judge(
     if tag not in FIELD_TYPES:
         return Refused("unknown_type", tag[:100])
     record = _read(arrived, tag)
-    return record if isinstance(record, Refused) else _authorise(record, tag, database, owner) or record
+    return record if isinstance(record, Refused) else _authorise(record, database, owner) or record
 
 
 def _read(arrived: Arrived, tag: str) -> FieldRecord | Refused:
@@ -162,8 +166,8 @@ def _read(arrived: Arrived, tag: str) -> FieldRecord | Refused:
     return Refused("unreadable", fault) if fault else record
 
 
-def _authorise(record: Record, tag: str, database: DatabaseName, owner: Owner | None) -> Refused | None:
-    if (tag == PHOTO_TAG) != (database.kind == "media"):
+def _authorise(record: Record, database: DatabaseName, owner: Owner | None) -> Refused | None:
+    if is_file(record.id) != (database.kind == "media"):
         return Refused("wrong_database")
     if owner is None or record.staff_id != database.owner:
         return Refused("wrong_owner", record.staff_id)
@@ -176,7 +180,7 @@ def _authorise(record: Record, tag: str, database: DatabaseName, owner: Owner | 
 
 def _id_fits(record: FieldRecord) -> bool:
     tag, _, key = record.id.partition(":")
-    if tag == PHOTO_TAG:
+    if tag in ATTACHMENT_NAMES:
         return key == getattr(record, "sha256", None)
     if _UUID7.fullmatch(key):
         return True

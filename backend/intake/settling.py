@@ -19,6 +19,7 @@ from backend.taken import Take, Taken, Waiting
 from sync.databases import parse_database
 from sync.documents import decode_record
 from sync.documents.envelope import tag_of
+from sync.documents.photos import is_file
 
 # SQLSTATE classes of failures that are not the record's fault: lost connection, no resources, shutdown, deadlock.
 _PASSING = ("08", "53", "57", "58", "40", "55P03")
@@ -43,7 +44,7 @@ async def take_all(session: AsyncSession, takens: Sequence[Taken[Any]], takes: M
     for take, together in _by_take(takens, takes):
         waiting |= await take(session, together)
     await _remember_waits(session, waiting)
-    await positions.note_seen(session, [taken for taken in takens if tag_of(taken.record.id) != PHOTO_TAG])
+    await positions.note_seen(session, [taken for taken in takens if not is_file(taken.record.id)])
     answers = [
         receipts.accepted(
             taken.record.id,

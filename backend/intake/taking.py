@@ -18,7 +18,6 @@ from backend.intake.models import Fact, FactPhoto, IntakeEntry
 from backend.intake.owners import find_owner
 from backend.intake.receipts import Answer
 from backend.intake.rules import (
-    PHOTO_TAG,
     Arrived,
     Ours,
     Owner,
@@ -30,11 +29,12 @@ from backend.intake.rules import (
     storable,
 )
 from backend.intake.settling import is_passing, take_all
-from backend.photos.service import PhotoStore, check_picture
+from backend.photos.service import PhotoStore, check_file
 from backend.taken import Take, Taken
 from sync.databases import DatabaseName
 from sync.documents import BACKEND_TYPES, FieldRecord
 from sync.documents.envelope import tag_of
+from sync.documents.photos import is_file
 from sync.signatures import verify
 
 # Where a session keeps when the records that it took were recorded.
@@ -203,7 +203,7 @@ async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived],
             facts[one.id] = (one.rev, batch.database.owner)
             batch.good.append((one, verdict))
         # The same picture twice is the same picture, whoever sent it: its id is its content.
-        elif first[0] == one.rev or (tag_of(one.id) == PHOTO_TAG and first[1] != batch.database.owner):
+        elif first[0] == one.rev or (is_file(one.id) and first[1] != batch.database.owner):
             batch.duplicates.append((one, verdict))
         else:
             batch.refused.append((one, Refused("second_revision", first[0])))
@@ -217,10 +217,10 @@ async def _existing(session: AsyncSession, arrived: Sequence[Arrived]) -> dict[s
 
 
 async def _store_picture(arrived: Arrived, photos: PhotoStore) -> str:
-    """Stores a photo's picture before its row is written, or answers what is wrong with it."""
-    if tag_of(arrived.id) != PHOTO_TAG:
+    """Stores a picture or recording before its row is written, or answers what is wrong with it."""
+    if not is_file(arrived.id):
         return ""
-    fault = await asyncio.to_thread(check_picture, arrived.id, arrived.attachment)
+    fault = await asyncio.to_thread(check_file, arrived.id, arrived.attachment)
     if not fault and arrived.attachment is not None:
         await photos.put(arrived.id, arrived.attachment)
     return fault

@@ -1,11 +1,11 @@
-"""Photos' documents become rows; their pictures were checked and stored before the batch."""
+"""Photos' and voice notes' documents become rows; what they carry was checked and stored before the batch."""
 
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.bulk import Row, insert_new
-from backend.photos.models import Photo
+from backend.photos.models import Photo, VoiceNote
 from backend.taken import NONE_WAIT, Take, Taken, Waiting
 from sync.documents import photos
 
@@ -30,4 +30,23 @@ def _row(taken: Taken[photos.Photo]) -> Row:
     }
 
 
-TAKES: dict[str, Take] = {"photo": take_photos}
+async def take_voice_notes(session: AsyncSession, takens: Sequence[Taken[photos.VoiceNote]]) -> Mapping[str, Waiting]:
+    rows = [
+        {
+            "id": taken.record.id,
+            "organisation_id": taken.organisation_id,
+            "company_id": taken.company_id,
+            "staff_id": taken.staff_id,
+            "device_id": taken.device_id,
+            "record_id": taken.record.record_id,
+            "length_bytes": taken.record.length_bytes,
+            "duration_s": taken.record.duration_s,
+            "recorded_at": taken.recorded_at,
+        }
+        for taken in takens
+    ]
+    await insert_new(session, VoiceNote, sorted(rows, key=lambda row: row["id"]))
+    return NONE_WAIT
+
+
+TAKES: dict[str, Take] = {"photo": take_photos, "voice_note": take_voice_notes}

@@ -1,4 +1,4 @@
-"""The photo archive: a row for each picture; the picture itself lies in the object store under its SHA-256."""
+"""The photo archive: a row for each picture or voice note; it lies itself in the object store under its SHA-256."""
 
 from datetime import datetime
 
@@ -32,5 +32,23 @@ class Photo(Base):
     length_bytes: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
+    recorded_at: Mapped[datetime]
+    arrived_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class VoiceNote(Base):
+    """`id` is `voice_note:<sha256>`, the id under which a record names it."""
+
+    __tablename__ = "voice_notes"
+    __table_args__ = (Index("voice_notes_record", "record_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str]
+    company_id: Mapped[str]
+    staff_id: Mapped[str]
+    device_id: Mapped[str]
+    record_id: Mapped[str]
+    length_bytes: Mapped[int]
+    duration_s: Mapped[float]
     recorded_at: Mapped[datetime]
     arrived_at: Mapped[datetime] = mapped_column(server_default=func.now())

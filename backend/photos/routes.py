@@ -4,7 +4,7 @@ from litestar import Response, Router, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.photos import service as photos
-from backend.photos.service import PhotoOut, PhotoStore
+from backend.photos.service import PhotoOut, PhotoStore, VoiceNoteOut
 from backend.scope import Caller, signed_in
 from backend.settings import Settings
 
@@ -25,4 +25,19 @@ async def list_photos(session: AsyncSession, caller: Caller, record_id: str) -> 
     return await photos.list_photos(session, caller, record_id)
 
 
+@get("/{note_id:str}")
+async def open_voice_note(session: AsyncSession, caller: Caller, settings: Settings, note_id: str) -> Response[bytes]:
+    recording = await photos.open_voice_note(session, caller, PhotoStore.of(settings), note_id)
+    headers = {"Cache-Control": _CACHE, "X-Content-Type-Options": "nosniff"}
+    return Response(recording, media_type="audio/wav", headers=headers)
+
+
+@get("/")
+async def list_voice_notes(session: AsyncSession, caller: Caller, record_id: str) -> list[VoiceNoteOut]:
+    return await photos.list_voice_notes(session, caller, record_id)
+
+
 router = Router(path="/api/photos", route_handlers=[open_photo, list_photos], guards=[signed_in], tags=["photos"])
+voice_router = Router(
+    path="/api/voice-notes", route_handlers=[open_voice_note, list_voice_notes], guards=[signed_in], tags=["photos"]
+)

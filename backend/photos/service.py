@@ -1,4 +1,4 @@
-"""The photo archive: pictures by their SHA-256 in an object store, shown only to who may see their unit."""
+"""The photo archive: pictures and voice notes by their SHA-256 in an object store, only for who may see their unit."""
 
 from pathlib import Path
 
@@ -10,12 +10,21 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.errors import MissingError
-from backend.photos.models import Photo
-from backend.photos.rules import check_picture
+from backend.photos.models import Photo, VoiceNote
+from backend.photos.rules import check_file
 from backend.scope import Caller, scoped, within
 from backend.settings import Settings
 
-__all__ = ["PhotoOut", "PhotoStore", "check_picture", "list_photos", "open_photo"]
+__all__ = [
+    "PhotoOut",
+    "PhotoStore",
+    "VoiceNoteOut",
+    "check_file",
+    "list_photos",
+    "list_voice_notes",
+    "open_photo",
+    "open_voice_note",
+]
 
 # Any of these shows what the field work of a unit brought home; a picture of a person needs one of the last two.
 VIEWS = frozenset({"patrol.view", "hazard.view", "delivery.view", "customer.view", "records.review"})
@@ -32,6 +41,13 @@ class PhotoOut(msgspec.Struct, frozen=True, kw_only=True):
     personal: bool
     width: int
     height: int
+    recorded_at: str
+
+
+class VoiceNoteOut(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    record_id: str
+    duration_s: float
     recorded_at: str
 
 
@@ -93,6 +109,29 @@ async def list_photos(session: AsyncSession, caller: Caller, record_id: str) -> 
     ]
 
 
+async def open_voice_note(session: AsyncSession, caller: Caller, store: PhotoStore, note_id: str) -> bytes:
+    """The WAV file; `MissingError` where there is none or it is not this caller's to hear."""
+    if await session.scalar(_audible(caller).where(VoiceNote.id == note_id)) is None:
+        raise _missing(note_id)
+    return await store.get(note_id)
+
+
+async def list_voice_notes(session: AsyncSession, caller: Caller, record_id: str) -> list[VoiceNoteOut]:
+    """What has arrived of what was said about a record."""
+    rows = await session.scalars(
+        _audible(caller).where(VoiceNote.record_id == record_id).order_by(VoiceNote.recorded_at, VoiceNote.id)
+    )
+    return [
+        VoiceNoteOut(id=n.id, record_id=n.record_id, duration_s=n.duration_s, recorded_at=n.recorded_at.isoformat())
+        for n in rows
+    ]
+
+
+def _audible(caller: Caller) -> Select[VoiceNote]:
+    views = msgspec.structs.replace(caller, grants=tuple(g for g in caller.grants if g.rights & VIEWS))
+    return scoped(select(VoiceNote), VoiceNote.organisation_id, views)
+
+
 def _visible(caller: Caller) -> Select[Photo]:
     views = msgspec.structs.replace(caller, grants=tuple(g for g in caller.grants if g.rights & VIEWS))
     persons = msgspec.structs.replace(caller, grants=tuple(g for g in caller.grants if g.rights & PERSONAL_VIEWS))
@@ -101,7 +140,7 @@ def _visible(caller: Caller) -> Select[Photo]:
 
 
 def _path(photo_id: str) -> str:
-    digest = photo_id.removeprefix("photo:")
+    digest = photo_id.partition(":")[2]
     return f"{digest[:2]}/{digest}"
 
 

@@ -29,6 +29,7 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     leak_emergency_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     customer_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)]
     gas_unit: Word = "ppm"
+    voice_note_at_most_s: Annotated[float, msgspec.Meta(ge=5, le=60)] = 60.0
 
 
 class SettingsOut(msgspec.Struct, frozen=True):

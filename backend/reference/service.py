@@ -192,6 +192,7 @@ def _settings_document(found: SettingsOut) -> CompanySettings:
         leak_emergency_ppm=found.fields.leak_emergency_ppm,
         customer_required_fields=found.fields.customer_required_fields,
         gas_unit=found.fields.gas_unit,
+        voice_note_at_most_s=found.fields.voice_note_at_most_s,
     )
 
 

@@ -40,6 +40,7 @@ _RECORDS: dict[str, ft.IconData] = {
     "delivery.completed": Icons.PROPANE_TANK_OUTLINED,
     "visit.failed": Icons.NO_MEETING_ROOM_OUTLINED,
     "photo": Icons.PHOTO_OUTLINED,
+    "voice_note": Icons.MIC_NONE_ROUNDED,
 }
 
 STATES: dict[str, ft.IconData] = {

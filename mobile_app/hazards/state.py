@@ -22,7 +22,7 @@ STRUCTS: dict[str, type[HazardReported] | type[ThirdPartyWorksReported]] = {
     "works": ThirdPartyWorksReported,
 }
 # What the app fills in by itself, or asks elsewhere on the screen.
-FILLED_IN = frozenset({"photos", "pipe_id", "source"})
+FILLED_IN = frozenset({"photos", "pipe_id", "source", "voice_note"})
 
 
 @ft.observable

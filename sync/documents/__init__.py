@@ -14,7 +14,7 @@ from sync.documents.patrol import (
     PatrolTracked,
     ShiftChecked,
 )
-from sync.documents.photos import Photo
+from sync.documents.photos import Photo, VoiceNote
 from sync.documents.receipts import Membership, QuarterClosed, Receipt
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.documents.tasks import DeliveryTask, PatrolTask
@@ -35,6 +35,7 @@ FieldRecord = (
     | DeliveryCompleted
     | VisitFailed
     | Photo
+    | VoiceNote
 )
 BackendWritten = (
     PatrolTask

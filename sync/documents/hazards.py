@@ -21,6 +21,7 @@ class HazardReported(Record, tag="hazard.reported", frozen=True, kw_only=True):
     customer_id: Annotated[Word, label("关联用户", "Customer", widget="hidden")] = ""
     temporary_control: Annotated[Word, label("临时管控", "Temporary control")] = ""
     detail: Annotated[str, label("详细情况", "Detail", max_length=2000, widget="long")] = ""
+    voice_note: Annotated[Word, label("语音说明", "Voice note", widget="voice")] = ""
 
 
 class LeakSuspected(Record, tag="leak.suspected", frozen=True, kw_only=True):
@@ -55,3 +56,4 @@ class ThirdPartyWorksReported(Record, tag="works.reported", frozen=True, kw_only
     contact_phone: Annotated[Word, label("联系电话", "Contact's phone", personal=True)] = ""
     address: Annotated[Word, label("地址", "Address")] = ""
     pipe_id: Annotated[Word, label("关联管段", "Pipe", widget="pipe")] = ""
+    voice_note: Annotated[Word, label("语音说明", "Voice note", widget="voice")] = ""

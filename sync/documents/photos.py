@@ -1,12 +1,15 @@
-"""Photos travel as documents of their own, `photo:<sha256>`, one attachment each, after the records that name them."""
+"""Photos and voice notes travel as documents of their own, `photo:<sha256>` and `voice_note:<sha256>`, one attachment
+each, after the records that name them.
+"""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from sync.documents.envelope import Id, Record, Word, label
+from sync.documents.envelope import Id, Record, Word, label, tag_of
 
 ATTACHMENT_NAME = "photo.jpg"
+VOICE_ATTACHMENT_NAME = "note.wav"
 MAX_PHOTO_BYTES = 1_000_000  # a photo is shrunk before it is stored, so that a bad link carries it
 
 
@@ -27,3 +30,24 @@ class Photo(Record, tag="photo", frozen=True, kw_only=True):
     original: Word = ""
     check_code: Annotated[Word, label("校验码", "Check code")] = ""
     personal: bool = False
+
+
+# A minute of G.711 at 16 kHz, with its head.
+MAX_VOICE_BYTES = 1_000_000
+
+
+class VoiceNote(Record, tag="voice_note", frozen=True, kw_only=True):
+    """What a worker said about a finding: a WAV file, G.711 mu-law, one channel; every browser and phone plays it."""
+
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    length_bytes: Annotated[int, msgspec.Meta(ge=1, le=MAX_VOICE_BYTES)]
+    duration_s: Annotated[float, label("时长", "Duration", unit="s", gt=0, le=600)]
+    record_id: Id
+
+
+# The documents of a `media_` database, each with its attachment's name; their ids are their contents' hashes.
+ATTACHMENT_NAMES = {"photo": ATTACHMENT_NAME, "voice_note": VOICE_ATTACHMENT_NAME}
+
+
+def is_file(doc_id: str) -> bool:
+    return tag_of(doc_id) in ATTACHMENT_NAMES

@@ -77,6 +77,7 @@ class CompanySettings(BackendDocument, tag="reference.settings", frozen=True, kw
     leak_emergency_ppm: float
     customer_required_fields: tuple[Word, ...]
     gas_unit: Word = "ppm"
+    voice_note_at_most_s: float = 60.0
 
 
 def reference_id(tag: str, key: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import struct
 import uuid
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -13,7 +14,7 @@ from PIL import Image
 from sync.documents.envelope import Moment, Record, encode_body, new_id
 from sync.documents.hazards import HazardReported
 from sync.documents.patrol import PatrolStarted
-from sync.documents.photos import Photo
+from sync.documents.photos import Photo, VoiceNote
 
 BOOT = "boot-1"
 
@@ -65,6 +66,20 @@ def jpeg(seed: int = 1) -> bytes:
     out = BytesIO()
     Image.frombytes("RGB", (64, 48), noise).save(out, "JPEG", quality=80)
     return out.getvalue()
+
+
+def voice_note(recording: bytes, record_id: str, **fields: Any) -> VoiceNote:
+    digest = hashlib.sha256(recording).hexdigest()
+    own = {"id": f"voice_note:{digest}", "sha256": digest, "length_bytes": len(recording), "duration_s": 1.0}
+    return VoiceNote(**envelope("voice_note", **{**own, "record_id": record_id, **fields}))
+
+
+def wav(seconds: float = 1.0, *, rate: int = 8000, kind: int = 7, channels: int = 1) -> bytes:
+    """A second of silence as a phone writes it."""
+    sound = b"\xff" * int(rate * seconds)
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, kind, channels, rate, rate * channels, channels, 8)
+    inside = b"WAVE" + form + struct.pack("<4sI", b"data", len(sound)) + sound
+    return struct.pack("<4sI", b"RIFF", len(inside)) + inside
 
 
 def document(record: Record, **fields: Any) -> dict[str, Any]:

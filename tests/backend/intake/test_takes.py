@@ -12,6 +12,7 @@ from backend.intake.feed import Feed
 from backend.intake.takes import TAKES
 from backend.intake.taking import Setup
 from sync.documents import FIELD_TYPES
+from sync.documents.photos import ATTACHMENT_NAMES
 from tests.backend.intake.conftest import Person, World, build
 from tests.sync.replication.hubs import HubProcess
 
@@ -40,7 +41,7 @@ def test_every_type_of_record_is_taken_by_a_domain():
 
 @pytest.mark.parametrize("backwards", [False, True])
 async def test_one_of_each_type_is_accepted_in_any_order(world, li, backwards):
-    tags = sorted(set(FIELD_TYPES) - {"photo"}, reverse=backwards)
+    tags = sorted(set(FIELD_TYPES) - set(ATTACHMENT_NAMES), reverse=backwards)
     for tag in tags:
         world.push(li.user, of(li, tag))
         await world.feed.read(li.user)

@@ -9,11 +9,12 @@ import pytest
 
 from sync.documents import FIELD_TYPES
 from sync.documents.envelope import new_id
+from sync.documents.photos import ATTACHMENT_NAMES
 from tests.factories import records
 
 GOLDEN = Path(__file__).parents[2] / "sync" / "documents" / "golden" / "1"
 # Photos travel by another database; their id is their content.
-TAGS = sorted(set(FIELD_TYPES) - {"photo"})
+TAGS = sorted(set(FIELD_TYPES) - set(ATTACHMENT_NAMES))
 AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
 
 

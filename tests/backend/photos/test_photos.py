@@ -9,8 +9,8 @@ from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.errors import MissingError
-from backend.photos.models import Photo
-from backend.photos.rules import check_picture
+from backend.photos.models import Photo, VoiceNote
+from backend.photos.rules import check_file
 from backend.photos.service import PhotoStore, open_photo
 from backend.scope import Caller, Grant
 from backend.settings import Settings
@@ -119,16 +119,75 @@ class TestStore:
 class TestCheckPicture:
     def test_a_real_one_is_good(self):
         picture = records.jpeg()
-        assert check_picture(records.photo(picture, "x:1").id, picture) == ""
+        assert check_file(records.photo(picture, "x:1").id, picture) == ""
 
     def test_a_small_file_that_unpacks_to_a_giant_is_refused(self):
         out = BytesIO()
         Image.new("1", (20_000, 20_000)).save(out, "PNG")
         bomb = out.getvalue()
         assert len(bomb) < 1_000_000
-        assert check_picture(records.photo(bomb, "x:1").id, bomb) == "not_an_image"
+        assert check_file(records.photo(bomb, "x:1").id, bomb) == "not_an_image"
 
     def test_a_picture_of_a_kind_no_phone_makes_is_refused(self):
         out = BytesIO()
         Image.new("RGB", (8, 8)).save(out, "TIFF")
-        assert check_picture(records.photo(out.getvalue(), "x:1").id, out.getvalue()) == "not_an_image"
+        assert check_file(records.photo(out.getvalue(), "x:1").id, out.getvalue()) == "not_an_image"
+
+
+class TestCheckRecording:
+    def test_one_as_phones_write_it_is_good(self):
+        recording = records.wav()
+        assert check_file(records.voice_note(recording, "x:1").id, recording) == ""
+
+    @pytest.mark.parametrize(
+        "recording",
+        [
+            b"<html><script>alert(1)</script>",
+            b"RIFF",
+            records.jpeg(),
+            records.wav()[:-1],
+            records.wav() + b"more",
+            records.wav(kind=85),
+            records.wav(channels=2),
+            records.wav(0.01, rate=400),
+        ],
+        ids=["a page", "cut short", "a picture", "one byte less", "one byte more", "MP3", "two channels", "too slow"],
+    )
+    def test_anything_else_is_refused(self, recording):
+        assert check_file(records.voice_note(recording, "x:1").id, recording) == "not_a_recording"
+
+    def test_another_file_than_its_id_names_is_refused(self):
+        assert check_file(records.voice_note(records.wav(), "x:1").id, records.wav(2)) == "photo_differs"
+
+
+class TestVoiceNote:
+    async def test_the_office_hears_it_and_another_company_does_not(
+        self, client: AsyncTestClient[Litestar], session: AsyncSession, settings: Settings
+    ) -> None:
+        company, other = await make_company(session), await make_company(session)
+        recording = records.wav()
+        note = records.voice_note(recording, "hazard.reported:1")
+        session.add(
+            VoiceNote(
+                id=note.id,
+                organisation_id=company.unit.id,
+                company_id=company.company.id,
+                staff_id="li",
+                device_id="phone",
+                record_id=note.record_id,
+                length_bytes=note.length_bytes,
+                duration_s=note.duration_s,
+                recorded_at=note.recorded.at,
+            )
+        )
+        await session.flush()
+        await PhotoStore.of(settings).put(note.id, recording)
+        assert (await client.get(f"/api/voice-notes/{note.id}")).status_code == 401
+        dispatcher, stranger = [
+            bearer(client, await make_staff(session, each, roles=["dispatcher"])) for each in (company, other)
+        ]
+        assert (await client.get(f"/api/voice-notes/{note.id}", headers=stranger)).status_code == 404
+        heard = await client.get(f"/api/voice-notes/{note.id}", headers=dispatcher)
+        assert (heard.content, heard.headers["content-type"]) == (recording, "audio/wav")
+        listed = await client.get("/api/voice-notes", params={"record_id": "hazard.reported:1"}, headers=dispatcher)
+        assert [(n["id"], n["duration_s"]) for n in listed.json()] == [(note.id, 1.0)]
