@@ -26,6 +26,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=8)
 RENEW_BEFORE_S = 60.0
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
+_SERVER_FAILED = 500
 
 
 class Staff(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,8 +220,7 @@ class Session:
                 raise
             if not self._password:
                 raise _signed_out(answered=isinstance(error, ServerError)) from error
-            password, self._password = self._password, ""
-            await self.sign_in(profile.staff.staff_number, password)
+            await self._sign_in_again(profile.staff.staff_number)
             return
         await self._keep(answer, profile.device_id, profile.password_hash, profile.staff.staff_number)
 
@@ -243,6 +243,16 @@ class Session:
         self._access_token = answer.access_token
         life_s = (answer.expires_at - answer.server_time).total_seconds()
         self._renew_at = time.monotonic() + max(life_s - RENEW_BEFORE_S, life_s / 2)
+
+    async def _sign_in_again(self, number: str) -> None:
+        password, self._password = self._password, ""
+        try:
+            await self.sign_in(number, password)
+        except ServerError as error:
+            # A password that was refused is not tried again; a server that failed says nothing about it.
+            if error.status >= _SERVER_FAILED:
+                self._password = password
+            raise
 
     async def _post(self, path: str, body: Mapping[str, Any], *, token: str = "") -> Any:
         if self._http is None:

@@ -28,6 +28,7 @@ class Office:
         self._port = port
         self._runner: web.AppRunner | None = None
         self.refresh_tokens = {"r1"}
+        self.failing = False
         self.roles = [f"device:{DEVICE_ID}", f"unit:{UNIT_ID}"]
         self.units = [UNIT]
         self.device_id = DEVICE_ID
@@ -117,6 +118,8 @@ class Office:
         )
 
     async def _sign_in(self, request: web.Request) -> web.Response:
+        if self.failing:
+            return web.Response(status=500)
         asked = await request.json()
         if (asked["staff_number"], asked["password"]) != (NUMBER, PASSWORD):
             return _problem("sign_in.wrong_password", "工号或密码不对")

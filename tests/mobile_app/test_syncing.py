@@ -188,6 +188,18 @@ class TestSyncNow:
         await again.close()
 
 
+    async def test_a_server_that_fails_does_not_cost_the_way_back(self, office: Office, phone: Phone) -> None:
+        await phone.record(PatrolStarted)
+        office.refresh_tokens.clear()
+        phone.session.drop_token()
+        office.failing = True
+        assert (await Syncing(phone).sync_now()).state == "waiting"
+        office.failing = False
+        status = await Syncing(phone).sync_now()
+        assert (status.state, status.error_zh) == ("waiting", "")
+        assert (await phone.counts())["sent"] == 1
+
+
 class TestMembership:
     def membership(self, version: int, *units: str) -> Membership:
         return Membership(
