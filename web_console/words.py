@@ -23,6 +23,10 @@ RECORDS = {
     "delivery.completed": ("送达签收", "delivered"),
     "visit.failed": ("到访未成", "visit failed"),
     "photo": ("照片", "photo"),
+    # What the office wrote, where a contradiction names it.
+    "task.patrol": ("巡线任务", "patrol task"),
+    "task.delivery": ("配送任务", "delivery task"),
+    "reference.cylinder": ("气瓶档案", "cylinder's record"),
 }
 
 
@@ -52,9 +56,9 @@ CONFLICTS = {
     "record.other_company": ("记录引用了其他企业的对象", "A record names what is another company's"),
     "task.other_staff": ("任务由他人执行", "A task was carried out by somebody else"),
     "delivery.incomplete_customer": ("档案不全的客户已送达", "Delivered to a customer whose record is incomplete"),
-    "delivery.other_staff": ("配送单由他人完成", "An order was carried out by another driver"),
-    "delivery.withdrawn": ("已撤回的配送单仍已送达", "A withdrawn order was delivered"),
-    "delivery.reassigned": ("已改派的配送单由原人送达", "A reassigned order was delivered by the first driver"),
+    "order.other_staff": ("配送单由他人完成", "An order was carried out by another driver"),
+    "order.withdrawn": ("已撤回的配送单仍已送达", "A withdrawn order was delivered"),
+    "order.reassigned": ("已改派的配送单由原人送达", "A reassigned order was delivered by the first driver"),
     "cylinder.delivered_twice": ("一瓶两处送达", "One cylinder delivered twice"),
     "cylinder.delivered_by_other": ("送达人不是装车人", "Delivered by somebody who had not loaded it"),
     "cylinder.returned_from_other": ("从另一户回收", "Taken back from another customer"),

@@ -1,15 +1,23 @@
 """Records not taken, devices, audit, limits and the network's import."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.db import Database
+from sync.documents import patrol as walked
+from sync.documents.hazards import HazardReported
 from tests.web_console.conftest import Visitor
 from tests.web_console.scene import Scene
-from tests.web_console.town import write_pipes
+from tests.web_console.town import crossing, write_pipes
 
 
-async def held(visitor: Visitor) -> str:
-    rows = (await visitor.get("/review/found", part=True)).text
+async def _rows(visitor: Visitor, **wanted: str) -> int:
+    return (await visitor.get("/review/found", part=True, **wanted)).text.count('name="marked"')
+
+
+async def held(visitor: Visitor, **wanted: str) -> str:
+    rows = (await visitor.get("/review/found", part=True, **wanted)).text
     return rows.partition('name="marked" value="')[2].partition('"')[0]
 
 
@@ -32,9 +40,65 @@ class TestReview:
     async def test_dismissing_needs_a_reason_and_keeps_the_bytes(self, dispatcher: Visitor):
         one = f"/review/quarantine/{await held(dispatcher)}"
         assert (await dispatcher.post(f"{one}/dismiss")).status_code == 422
-        assert (await dispatcher.post(f"{one}/dismiss", {"reason": "读数为负"})).status_code == 204
+        dismissed = await dispatcher.post(f"{one}/dismiss", {"reason": "读数为负"})
         assert "&#34;reading_ppm&#34;:-4" in (await dispatcher.get(one, part=True)).text
         assert "读数为负" in (await dispatcher.get("/review/found", part=True, tab="settled")).text
+        undo = json.loads(dismissed.headers["hx-trigger"])["toast"]["undo"]["address"]
+        assert (await dispatcher.post(undo)).status_code == 204
+        assert f"/review/quarantine/{one.rpartition('/')[2]}" in (await dispatcher.get("/review/found", part=True)).text
+
+    async def test_reason_and_person_narrow_the_list(self, dispatcher: Visitor, scene: Scene):
+        by_reason = {code: await _rows(dispatcher, code=code) for code in ("unreadable", "forged")}
+        assert by_reason == {"unreadable": 1, "forged": 0}
+        assert await _rows(dispatcher, staff_id=scene.li.staff.id) == 1
+        assert await _rows(dispatcher, staff_id=scene.zhou.staff.id) == 0
+        assert "只看 演示-李巡检" in (await dispatcher.get("/review", staff_id=scene.li.staff.id)).text
+
+    async def test_a_changed_record_stands_beside_the_one_that_was_taken(
+        self, dispatcher: Visitor, scene: Scene, town: Database
+    ):
+        li, now = scene.li, datetime.now(UTC)
+        fields = li.envelope("hazard.reported", now, crossing(3, 3))
+        first, second = (
+            HazardReported(**fields, hazard_type="subsidence", proposed_grade=grade, address=address)
+            for grade, address in (("serious", "先到路 1 号"), ("general", "后改路 2 号"))
+        )
+        async with town.sessions() as session, session.begin():
+            await li.send(session, first)
+            await li.send(session, second)
+        one = await held(dispatcher, code="second_revision")
+        opened = await dispatcher.get(f"/review/quarantine/{one}", part=True)
+        differing = [row for row in opened.text.split("<tr ") if row.startswith('class="differs"')]
+        assert any("<td>先到路 1 号</td><td>后改路 2 号</td>" in row for row in differing)
+
+
+class TestConflicts:
+    async def test_record_and_task_stand_side_by_side_until_settled_and_again_when_taken_back(
+        self, dispatcher: Visitor, scene: Scene, town: Database
+    ):
+        zhou = scene.zhou
+        started = walked.PatrolStarted(
+            **zhou.envelope("patrol.started", datetime.now(UTC), crossing(5, 5), task_id=scene.task_id), mode="walk"
+        )
+        async with town.sessions() as session, session.begin():
+            await zhou.send(session, started)
+        listed = (await dispatcher.get("/review/found", part=True, tab="conflicts", kind="task.other_staff")).text
+        one = "/review/conflicts/" + listed.partition('hx-get="/review/conflicts/')[2].partition('"')[0]
+        opened = (await dispatcher.get(one, part=True)).text
+        assert "<th>巡线任务</th>" in opened
+        differing = [row for row in opened.split("<tr ") if row.startswith('class="differs"')]
+        assert any("演示-周巡检" in row and "演示-李巡检" in row for row in differing)
+        assert "老城 中压A" in opened
+        other = await dispatcher.get("/review/found", part=True, tab="conflicts", kind="cylinder.delivered_twice")
+        assert "没有这一类问题单" in other.text
+        settled = await dispatcher.post(f"{one}/settle", {"reason": "周替班，已口头同意"})
+        assert "周替班" in (await dispatcher.get(one, part=True)).text
+        undo = json.loads(settled.headers["hx-trigger"])["toast"]["undo"]["address"]
+        assert (await dispatcher.post(undo)).status_code == 204
+        assert "周替班" not in (await dispatcher.get(one, part=True)).text
+
+    async def test_a_tab_that_is_none_is_told(self, dispatcher: Visitor):
+        assert (await dispatcher.get("/review", tab="all")).status_code == 422
 
 
 class TestDevices:
