@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
-from sync.endpoint.access import ADMIN_ROLE, Gate, Group, Security
+from sync.endpoint.access import ADMIN_ROLE, UNIT_PREFIX, Gate, Group, Security
 from sync.endpoint.users import PREFIX, USERS, Account, account_of
 from sync.errors import BadRequest, FileExists, NotFound
 from sync.store.store import Store
@@ -100,9 +100,9 @@ class Hub:
         with self._lock:
             if path.exists() or name == USERS:
                 raise FileExists("The database could not be created, the file already exists.")
-            if revs_limit is None and name.startswith("unit_"):
+            if revs_limit is None and name.startswith(UNIT_PREFIX):
                 revs_limit = 20  # one writer: a long history would only make every pull larger
-            self._keep(name, self._guarded(Store.open(path, revs_limit=revs_limit)))
+            self._keep(name, self._guarded(name, Store.open(path, revs_limit=revs_limit)))
             self._note(name, "created")
 
     def delete_database(self, name: str) -> None:
@@ -131,7 +131,7 @@ class Hub:
                 path = self._path(name)
                 if not path.exists() and name != USERS:  # which is there as soon as it is asked for
                     raise NotFound("Database does not exist.")
-                store = self._guarded(Store.open(path))
+                store = self._guarded(name, Store.open(path))
             self._keep(name, store)
             return store
 
@@ -186,8 +186,10 @@ class Hub:
     def _account(self, name: str) -> Account | None:
         return account_of(self.store(USERS).get(PREFIX + name)) if self.has_database(USERS) else None
 
-    def _guarded(self, store: Store) -> Store:
+    def _guarded(self, name: str, store: Store) -> Store:
         store.most_leaves = self.limits.leaves
+        # Reference data is written often, by one writer, who needs no past.
+        store.keeps_superseded = not name.startswith(UNIT_PREFIX)
         return store
 
     def _keep(self, name: str, store: Store) -> None:

@@ -90,12 +90,14 @@ class Batch:
         *,
         revs_limit: int,
         most_leaves: int | None = None,
+        keep_superseded: bool = False,
         seal: Seal | None = None,
     ) -> None:
         self._connection = connection
         self._seal = seal
         self._revs_limit = revs_limit
         self._most_leaves = most_leaves
+        self._keep_superseded = keep_superseded
         self._rows = find_rows(connection, ids)
         self._seq = int(connection.execute("SELECT coalesce(max(seq), 0) FROM docs").fetchone()[0])
         self._moved: list[tuple[int]] = []  # sequences that are left behind
@@ -175,7 +177,7 @@ class Batch:
     def _row_from(self, doc_id: str, tree: Tree) -> Row:
         stemmed = stem(tree, self._revs_limit)
         self._dropped += [node.body for rev, node in tree.items() if node.body and rev not in stemmed]
-        for rev in superseded(stemmed, keep_parents=True):
+        for rev in () if self._keep_superseded else superseded(stemmed, keep_parents=True):
             self._dropped.append(stemmed[rev].body)
             stemmed[rev] = Node(stemmed[rev].parent, stemmed[rev].deleted, 0)
         tips = leaves(stemmed)

@@ -54,6 +54,9 @@ class StoreFile:
         self._revs_limit = int(self.get_meta("revs_limit") or REVS_LIMIT)
         # A hub's guard: each write costs as much as the document has current revisions; None: no end.
         self.most_leaves: int | None = None
+        # A hub's, too: contents stay until `compact`, so that what a phone was told is saved can still be read
+        # however often its author writes over it before the backend has.
+        self.keeps_superseded = False
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:

@@ -220,7 +220,7 @@ class Store(StoreFile):
         """
         edits = list(documents)
         with self.transaction() as connection:
-            batch = Batch(connection, dict.fromkeys(d.id for d in edits), revs_limit=self._revs_limit, seal=self._seal)
+            batch = self._batch(connection, dict.fromkeys(d.id for d in edits))
             results: _Results = []
             for document in edits:
                 try:
@@ -235,10 +235,20 @@ class Store(StoreFile):
         revisions = list(documents)
         ids = dict.fromkeys(d.id for d in revisions)
         with self.transaction() as connection:
-            batch = Batch(connection, ids, revs_limit=self._revs_limit, most_leaves=self.most_leaves, seal=self._seal)
+            batch = self._batch(connection, ids, most_leaves=self.most_leaves)
             for document in revisions:
                 batch.merge(document)
             self._written_seq = batch.flush()
+
+    def _batch(self, connection: sqlite3.Connection, ids: Iterable[str], *, most_leaves: int | None = None) -> Batch:
+        return Batch(
+            connection,
+            ids,
+            revs_limit=self._revs_limit,
+            most_leaves=most_leaves,
+            keep_superseded=self.keeps_superseded,
+            seal=self._seal,
+        )
 
     def _put_in(
         self,
@@ -252,7 +262,7 @@ class Store(StoreFile):
     ) -> str:
         if not doc_id:
             raise BadRequest("Document id must not be empty")
-        batch = Batch(connection, [doc_id], revs_limit=self._revs_limit, seal=self._seal)
+        batch = self._batch(connection, [doc_id])
         new = batch.edit(Document(doc_id, rev or "", body, deleted, attachments))
         self._written_seq = batch.flush()
         return new

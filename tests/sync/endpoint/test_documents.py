@@ -32,6 +32,15 @@ class TestDocument:
         assert li("DELETE", LI + "/a", headers={"If-Match": f'"{second}"'}).status_code == 409
         assert li("DELETE", LI + "/a", headers={"If-Match": f'"{third}"'}).status_code == 200
 
+    def test_what_was_saved_first_can_be_read_until_the_database_is_compacted(self, admin, li):
+        first = rev = li("PUT", LI + "/a", json={"k": 0}).json()["rev"]
+        for number in range(1, 5):
+            rev = li("PUT", LI + "/a", json={"_rev": rev, "k": number}).json()["rev"]
+        li("DELETE", f"{LI}/a?rev={rev}")
+        assert li("GET", f"{LI}/a?rev={first}").json()["k"] == 0
+        assert admin("POST", LI + "/_compact", headers={"Content-Type": "application/json"}).status_code == 202
+        assert li("GET", f"{LI}/a?rev={first}").status_code == 404
+
     def test_heads_are_those_of_the_answers(self, hub, li):
         rev = li("PUT", LI + "/a/p.jpg", data=b"123", headers={"Content-Type": "image/jpeg"}).json()["rev"]
         digest = hub.store("user_li_2026q4").get("a").attachments["p.jpg"].digest.removeprefix("md5-")
