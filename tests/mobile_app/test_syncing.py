@@ -187,7 +187,6 @@ class TestSyncNow:
         assert (status.state, status.error_zh) == ("waiting", "")
         await again.close()
 
-
     async def test_a_server_that_fails_does_not_cost_the_way_back(self, office: Office, phone: Phone) -> None:
         await phone.record(PatrolStarted)
         office.refresh_tokens.clear()
