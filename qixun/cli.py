@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="how fast it is here, as ratios to a peer in the same run")
     bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
+    bench.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, between its marks")
     bench.add_argument("--only", type=_parts, metavar="PART,...", help=f"some parts of it: {', '.join(PARTS)}")
     many = "default 10000,100000, of 1 KB each; what need not be measured with all takes the first"
     bench.add_argument("--documents", type=_counts, default=(10_000, 100_000), metavar="N,...", help=many)
@@ -108,6 +109,22 @@ def _parser() -> argparse.ArgumentParser:
 
     admin = commands.add_parser("hub-admin", help="the embedded hub's administrator, name:password")
     admin.set_defaults(run=_hub_admin)
+
+    rotate = commands.add_parser("rotate-key", help="a new key for tokens and documents; the old one ends by itself")
+    rotate.add_argument(
+        "--stolen", action="store_true", help="the old keys count for nothing from now on; all is signed anew"
+    )
+    rotate.set_defaults(run=_rotate_key)
+
+    compare = commands.add_parser("compare-hub", help="hub and PostGIS whole, as is done every hour; repairs and lists")
+    compare.set_defaults(run=_compare_hub)
+
+    archives = commands.add_parser("archives", help="quarters that were archived and dropped from the hub")
+    archives.set_defaults(run=_archives)
+
+    restore = commands.add_parser("restore-archive", help="brings an archived database back to the hub")
+    restore.add_argument("database", help="its name, as `qixun archives` lists it")
+    restore.set_defaults(run=_restore_archive)
     return parser
 
 
@@ -267,6 +284,30 @@ def _bench(settings: Settings, arguments: argparse.Namespace) -> int:
     from qixun.bench import command  # noqa: PLC0415 - measures the whole product
 
     return command.run(settings, arguments)
+
+
+def _rotate_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    from qixun import hub  # noqa: PLC0415 - the whole of intake takes a second to import
+
+    return _with_database(settings, lambda database: hub.rotate_key(settings, database, stolen=arguments.stolen))
+
+
+def _compare_hub(settings: Settings, _: argparse.Namespace) -> int:
+    from qixun import hub  # noqa: PLC0415
+
+    return _with_database(settings, lambda database: hub.compare(settings, database))
+
+
+def _archives(settings: Settings, _: argparse.Namespace) -> int:
+    from qixun import hub  # noqa: PLC0415
+
+    return _with_database(settings, hub.list_archives)
+
+
+def _restore_archive(settings: Settings, arguments: argparse.Namespace) -> int:
+    from qixun import hub  # noqa: PLC0415
+
+    return _with_database(settings, lambda database: hub.restore(settings, database, arguments.database))
 
 
 def _hub_admin(settings: Settings, _: argparse.Namespace) -> int:

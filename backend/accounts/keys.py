@@ -23,7 +23,7 @@ from backend.db import new_key
 # Longer than a token lives, so that every phone in touch has renewed its token, and with it learned the key.
 LEAD_S = 900.0
 # Other processes rotate, too: the directory is looked at again this often.
-_LOOK_AGAIN_S = 20.0
+_LOOK_AGAIN_S = 5.0
 # Two servers' clocks, and a token that is on its way.
 _MARGIN_S = 60.0
 _ID_LENGTH = 32
@@ -56,6 +56,7 @@ class SigningKeys:
 
     def public_pem(self, key_id: str) -> str | None:
         """The public half that checks a token by this key; None once its last token has expired."""
+        self._look_again()
         if key_id not in self._private:
             self.reload()
         return self._public.get(key_id) if key_id in self._private else None
@@ -146,6 +147,10 @@ class SigningKeys:
         path = self._directory / f".{name}.new"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
+            if os.geteuid() == 0:
+                # The administrator's command must not make a key that the server's own user cannot read.
+                owner = self._directory.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             file.write(content)
             file.flush()
             os.fsync(descriptor)

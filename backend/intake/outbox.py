@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.accounts.keys import SigningKeys
-from backend.db import Database
+from backend.db import Database, new_key
 from backend.events import listen
 from backend.intake import service
 from backend.intake.hub import Held, HubClient, HubError
@@ -44,6 +44,18 @@ _log = structlog.get_logger(__name__)
 async def hold_database(session: AsyncSession, name: str) -> None:
     """Nothing is carried into this hub database until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(name))))
+
+
+async def sign_anew(session: AsyncSession) -> None:
+    """After a key was revoked: what the hub holds is signed by the new one, and receipts are given once more."""
+    await session.execute(update(OutboxDocument).values(sent_version=0, due_at=func.now()))
+    # A nonce that the hub does not know has everything read and answered again, as after a hub was restored.
+    await session.execute(
+        update(HubDatabase)
+        .where(HubDatabase.kind != "unit", HubDatabase.nonce != "")
+        .values(seq="0", nonce=new_key(), nonce_before="")
+    )
+    await service.wake_outbox(session)
 
 
 class _Wanted(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A phone that was lost, and a worker who was moved, on the server as it runs: shut out at once, and nothing lost."""
+"""A lost phone, a stolen key and a worker who was moved, on the server as it runs: shut out at once, nothing lost."""
 
 import asyncio
 import threading
@@ -18,7 +18,7 @@ from mobile_app.phone import Phone
 from mobile_app.syncing import Syncing
 from sync.databases import unit_database
 from tests.factories import records
-from tests.qixun.command import Command, Server
+from tests.qixun.command import Command, Server, sentence
 from tests.qixun.conftest import PASSWORD, copy, drop
 from tests.qixun.crew import Crew, Person, until
 
@@ -26,15 +26,20 @@ _ENDS_S = 60
 
 
 @pytest.fixture(scope="module")
-def crew(cluster: Cluster, founded: Command, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
-    command = copy(cluster, founded, tmp_path_factory.mktemp("lost"))
+def command(cluster: Cluster, founded: Command, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    made = copy(cluster, founded, tmp_path_factory.mktemp("lost"))
+    yield made
+    drop(cluster, made.database_url.rpartition("/")[2])
+
+
+@pytest.fixture(scope="module")
+def crew(command: Command) -> Iterator[Crew]:
     running = Server(command)
     try:
         running.wait_until_ready()
         yield Crew(running)
     finally:
         running.stop()
-        drop(cluster, command.database_url.rpartition("/")[2])
 
 
 class OpenFeed:
@@ -91,6 +96,48 @@ class TestLostPhone:
         )
         assert OpenFeed(crew.wang, unit, token=token).ended.wait(_ENDS_S)
         assert crew.wang.hub("GET", f"{unit}/_changes", token=token).status_code == 401
+
+
+class TestKeys:
+    def test_a_new_key_is_shown_to_phones_before_it_signs(self, crew: Crew, command: Command) -> None:
+        done = command("rotate-key")
+        assert done.returncode == 0, done.stderr
+        key_id = done.stdout.split()[0]
+        until(lambda: key_id in crew.wang.get("/api/signing-keys"))
+        fresh = Person(crew.server, crew.wang.number)
+        assert jwt.get_unverified_header(fresh.signed_in["access_token"])["kid"] != key_id
+
+    def test_a_stolen_one_opens_nothing_and_phones_go_on_by_themselves(self, crew: Crew, command: Command) -> None:
+        wang = Person(crew.server, crew.wang.number, phone=True)
+        hazard = wang.hazard()
+        wang.push(wang.user, records.document(hazard))
+        wang.answer_to(hazard.id)
+        done = command("rotate-key", "--stolen")
+        assert done.returncode == 0, done.stderr
+        until(lambda: wang.ask("GET", "/api/me").status_code == 401)
+        until(lambda: wang.hub("GET", wang.user).status_code == 401)
+        renewed = {"refresh_token": wang.signed_in["refresh_token"], "device_id": wang.device_id}
+        wang.signed_in = wang.ask("POST", "/api/refresh", json=renewed, token="").json()
+        assert set(wang.signed_in["signing_keys"]) == {done.stdout.split()[0]}
+        further = wang.hazard()
+        wang.push(wang.user, records.document(further))
+        assert wang.answer_to(further.id)["state"] == "accepted"
+        for person in (crew.admin, crew.office):
+            person.signed_in = Person(crew.server, person.number).signed_in
+        assert not crew.held(hazard.id)
+
+
+class TestHubCommands:
+    def test_hub_and_postgis_are_compared_and_listed(self, crew: Crew, command: Command) -> None:
+        here = {"QIXUN_PORT": str(crew.server.port)}
+        done = command("compare-hub", **here)
+        assert done.returncode == 0, done.stderr
+        assert crew.wang.user in done.stdout
+
+    def test_an_archive_that_is_not_there_is_one_sentence(self, crew: Crew, command: Command) -> None:
+        done = command("restore-archive", crew.wang.user, QIXUN_COUCHDB_URL="http://a:b@127.0.0.1:9")
+        assert done.returncode == 1
+        assert "没有这个库的归档" in sentence(done)
 
 
 class TestMovedWorker:

@@ -10,13 +10,17 @@ from sqlalchemy import select, update
 
 from backend.accounts.models import Device
 from backend.intake import service
+from backend.intake.feed import Feed
 from backend.intake.models import HubDatabase, OutboxDocument
+from backend.intake.outbox import sign_anew
+from backend.intake.taking import Setup
 from sync.databases import unit_database
 from sync.documents.receipts import Membership
 from sync.documents.reference import Cylinder
 from sync.documents.tasks import PatrolTask
 from sync.signatures import read_signed
 from tests.backend.intake.conftest import build, hire
+from tests.factories import records
 from tests.sync.replication.hubs import bearer
 
 
@@ -238,3 +242,24 @@ async def until_sent(world, database):
     async with asyncio.timeout(20):
         while not await sent(world, database):  # noqa: ASYNC110 (what is waited for is in PostGIS)
             await asyncio.sleep(0.02)
+
+
+class TestSignAnew:
+    async def test_after_a_stolen_key_phones_believe_everything_again(self, world, li):
+        """Tasks and receipts carry the new key's signature; what the old one signed is no forgery to the office."""
+        record = li.hazard()
+        await post(world, task(li), staff_id=li.staff_id)
+        world.push(li.user, records.document(record))
+        await world.feed.read(li.user)
+        await world.carry()
+        world.setup = Setup(world.setup.takes, world.keys.known_pems, world.photos)
+        world.feed = Feed(world.database, world.client, world.setup)
+        world.keys.rotate(revoke_old=True)
+        assert await world.answers(li) == {}
+        async with world.database.sessions() as session, session.begin():
+            await sign_anew(session)
+        await world.feed.read(li.user)
+        assert (await world.answers(li))[record.id].state == "accepted"
+        assert read(world, li.user, "task.patrol:t1")[1] is not None
+        assert await world.quarantine(li) == []
+        assert len(await world.facts(li)) == 1
