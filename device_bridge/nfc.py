@@ -44,6 +44,9 @@ POLL_INTERVAL_S = 0.1
 
 Outcome = TypeVar("Outcome")
 
+# A reply that the radio lost looks to nfcpy like a tag without NDEF: only one that stays so is somebody else's.
+_LOOKS = 3
+
 
 class TagReader(Protocol):
     async def read(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Tag:
@@ -219,7 +222,7 @@ def _outcome_of(work: Callable[[Any], Outcome], tag: Any) -> Outcome | DeviceErr
 
 def _describe(tag: Any) -> Tag:
     uid, kind = bytes(tag.identifier).hex().upper(), str(getattr(tag, "product", tag.type))
-    if tag.ndef is None:
+    if not any(tag.ndef is not None for _ in range(_LOOKS)):
         if not tag.is_present:
             raise _torn()
         return Tag(uid=uid, kind=kind, text="", empty=False, foreign=True)
