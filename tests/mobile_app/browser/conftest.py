@@ -58,9 +58,9 @@ class Screen:
 
     async def tap(self, identifier: str) -> None:
         self.taps += 1
-        await self.hook(identifier).wait_for(state="attached", timeout=15_000)
+        await self.hook(identifier).wait_for(state="attached", timeout=30_000)
         inner = self.hook(identifier).locator("[role=button]")
-        await (inner.first if await inner.count() else self.hook(identifier)).click(timeout=15_000)
+        await (inner.first if await inner.count() else self.hook(identifier)).click(timeout=30_000)
 
     async def sees(self, words: str | re.Pattern[str], *, within_s: float = 15) -> None:
         found = self.page.locator("flt-semantics-host").get_by_text(words)
@@ -73,11 +73,11 @@ class Screen:
     async def tap_words(self, words: str) -> None:
         """What has no hook of its own known to the test: the line that says so."""
         lines = self.page.locator("flt-semantics-host [role=button]").filter(has_text=words)
-        await lines.last.click(timeout=15_000)
+        await lines.last.click(timeout=30_000)
 
     async def type(self, field: str, words: str) -> None:
         box = self.hook(f"field-{field}").locator("input, textarea").first
-        await box.click(timeout=15_000)
+        await box.click(timeout=30_000)
         # Flutter hears the input only once its own editing session is open.
         await self.page.wait_for_function("e => document.activeElement === e", arg=await box.element_handle())
         await self.page.wait_for_timeout(200)
@@ -97,7 +97,7 @@ class Screen:
     async def sign_in(self) -> None:
         await self.type("password", phones.PASSWORD)
         await self.tap("sign-in")
-        await self.hook("tab-today").wait_for(state="attached", timeout=20_000)
+        await self.hook("tab-today").wait_for(state="attached", timeout=60_000)
 
 
 @pytest.fixture(scope="session")

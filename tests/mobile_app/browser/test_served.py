@@ -97,7 +97,7 @@ async def sign_in(phone: BrowserContext, town: Town, number: str) -> Screen:
     await screen.type("staff-number", number)
     await screen.type("password", PASSWORD)
     await screen.tap("sign-in")
-    await screen.hook("tab-today").wait_for(state="attached", timeout=30_000)
+    await screen.hook("tab-today").wait_for(state="attached", timeout=60_000)
     return screen
 
 
@@ -120,11 +120,11 @@ class TestInspector:
         gps.tell(f"teleport {route[0][0]} {route[0][1]}")
         detector.tell("ppm 4")
         screen = await sign_in(phone, songhe, INSPECTOR)
-        await screen.sees(AREA, within_s=40)
+        await screen.sees(AREA, within_s=60)
         await screen.tap_words(AREA)
         await screen.picture("10-served-today")
         await screen.tap("start-task")
-        await screen.hook("report-hazard").wait_for(state="attached", timeout=30_000)
+        await screen.hook("report-hazard").wait_for(state="attached", timeout=60_000)
         await until_figure(screen, "甲烷 · 正常", lambda ppm: ppm == 4)
         before = await until_figure(screen, "覆盖", lambda share: share >= 0)
         gps.tell(f"route {msgspec.json.encode(route).decode()} 1.4")
@@ -154,12 +154,12 @@ class TestDriver:
         self, phone: BrowserContext, songhe: Town
     ) -> None:
         screen = await sign_in(phone, songhe, DRIVER)
-        await screen.sees("林场小区", within_s=40)
+        await screen.sees("林场小区", within_s=60)
         await screen.picture("15-served-driver")
         await screen.tap("tab-scan")
         songhe.devices.tags.tell(f"present {TAGGED}")
         await screen.tap("scan-tag")
-        await screen.sees("禁止配送", within_s=20)
+        await screen.sees("禁止配送", within_s=60)
         await screen.picture("16-served-tag")
 
 
