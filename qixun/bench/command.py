@@ -28,11 +28,14 @@ from qixun.starting import StartError
 
 # Push, pull and a sync with nothing new are steps of one measurement.
 _REPLICATION = frozenset({"push", "pull", "nothing_new"})
+# Between them the page of documentation has the table.
+_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
 # Long enough for a p95, whatever is moved besides.
 _VISIBLE_S = 10
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    page = _page(arguments.docs)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
         # On the disk that the product's data would lie on; nothing of the product's own is touched.
@@ -42,8 +45,23 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         raise StartError(f"测速中止 / the measurement was given up: {error}") from error
     if arguments.json:
         arguments.json.write_bytes(as_json(report))
-    print(as_table(report))
+    table = as_table(report)
+    if arguments.docs:
+        before, after = page
+        arguments.docs.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
+    print(table)
     return 0
+
+
+def _page(file: Path | None) -> tuple[str, str]:
+    """What stands before and after the table; told before an hour of measuring, not after."""
+    if file is None:
+        return "", ""
+    before, begins, rest = file.read_text(encoding="utf-8").partition(_BEGIN)
+    _, ends, after = rest.partition(_END)
+    if not begins or not ends:
+        raise StartError(f"{file} 里没有 {_BEGIN} 和 {_END} / has no {_BEGIN} and {_END} for the table")
+    return before, after
 
 
 class Bench:
@@ -124,11 +142,11 @@ async def _replication(bench: Bench) -> list[Replication]:
     found = []
     for count in bench.counts:
         _say(f"push, pull, nothing new, {count:,} documents")
-        documents = await bench.documents(count)
+        documents, admin = await bench.documents(count), await bench.admin()
+        # What takes ten times as long needs no repeating: other work on the machine comes and goes within it.
+        rounds = max(1, bench.rounds * bench.counts[0] // count)
         found.append(
-            await measure_replication(
-                await bench.admin(), bench.folder, documents, count, rounds=bench.rounds, with_peer=bench.with_peer
-            )
+            await measure_replication(admin, bench.folder, documents, count, rounds=rounds, with_peer=bench.with_peer)
         )
     return found
 

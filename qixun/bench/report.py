@@ -72,7 +72,7 @@ def _circumstances(report: SyncReport) -> list[str]:
     machine = report.machine
     named = ", ".join(f"{name} {number}" for name, number in report.versions.items())
     counts = " and ".join(f"{count:,}" for count in report.documents)
-    each = f"each figure is the best of {report.rounds} rounds; server: {report.server}"
+    each = f"push, pull and hub: the best of {report.rounds} rounds, fewer with more documents; server: {report.server}"
     return [
         f"- `{report.command}`, {report.measured_at}",
         f"- {counts} documents of {report.document_bytes:,} bytes; {each}",

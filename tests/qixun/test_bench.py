@@ -38,7 +38,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(folder: Path) -> subprocess.CompletedProcess[str]:
     asked = ("--documents", f"{DOCUMENTS},{MORE}", "--rounds", "1", "--photos", str(PHOTOS), "--phones", str(PHONES))
-    return _bench(folder / "data", "sync", *asked, "--json", str(folder / "figures.json"))
+    (folder / "page.md").write_text("# 前\n<!-- measured -->\nold\n<!-- /measured -->\n后\n")
+    files = ("--json", str(folder / "figures.json"), "--docs", str(folder / "page.md"))
+    return _bench(folder / "data", "sync", *asked, *files)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,12 @@ class TestBenchSync:
         assert f"`qixun bench sync {again}`" in done.stdout
         assert f"| {figures['push']['ratio_to_pouchdb']:.2f} |" in done.stdout
 
+    def test_the_page_of_documentation_gets_the_table_in_its_place(
+        self, folder: Path, done: subprocess.CompletedProcess[str]
+    ) -> None:
+        page = (folder / "page.md").read_text()
+        assert page == f"# 前\n<!-- measured -->\n{done.stdout}<!-- /measured -->\n后\n"
+
     def test_nothing_of_it_stays_in_the_data_directory(
         self, folder: Path, done: subprocess.CompletedProcess[str]
     ) -> None:
@@ -143,6 +151,13 @@ class TestBenchSync:
         assert list((tmp_path / "data").iterdir()) == []
         assert not database.exists()
         assert "Traceback" not in complained
+
+    def test_a_page_without_a_place_for_the_table_is_told_before_anything_starts(self, tmp_path: Path) -> None:
+        (tmp_path / "page.md").write_text("# 别的\n")
+        failed = _bench(tmp_path / "data", "sync", "--docs", str(tmp_path / "page.md"))
+        assert failed.returncode == 1
+        assert "<!-- measured -->" in sentence(failed)
+        assert (tmp_path / "page.md").read_text() == "# 别的\n"
 
     @pytest.mark.parametrize("asked", [["--only", "pusch"], ["--documents", "0"], ["--documents", "10,x"]])
     def test_what_cannot_be_measured_is_said_before_anything_starts(self, tmp_path: Path, asked: list[str]) -> None:
