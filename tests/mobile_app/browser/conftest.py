@@ -62,7 +62,7 @@ class Screen:
         inner = self.hook(identifier).locator("[role=button]")
         await (inner.first if await inner.count() else self.hook(identifier)).click(timeout=30_000)
 
-    async def sees(self, words: str | re.Pattern[str], *, within_s: float = 15) -> None:
+    async def sees(self, words: str | re.Pattern[str], *, within_s: float = 30) -> None:
         found = self.page.locator("flt-semantics-host").get_by_text(words)
         await found.or_(self.page.get_by_label(words)).last.wait_for(state="attached", timeout=within_s * 1000)
 
