@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 import requests
 from msgspec import Struct
@@ -262,17 +263,17 @@ def _document(doc: Doc) -> Document:
 class BreakingLink:
     """A TCP link that breaks once it has carried so many bytes, and carries nothing until it is mended."""
 
-    def __init__(self, port: int, budget_bytes: int) -> None:
-        self._target = port
+    def __init__(self, url: str, budget_bytes: int) -> None:
+        self._target = urlsplit(url)
         self._left = budget_bytes
         self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
         self.broken = False
 
-    async def start(self) -> None:
+    async def start(self) -> str:
+        """The address at which the link's near end answers for its far end."""
         self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}{self._target.path}"
 
     def mend(self) -> None:
         self.broken = False
@@ -293,7 +294,7 @@ class BreakingLink:
         if self.broken:
             writer.transport.abort()
             return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port or 80)
         self._open |= {writer, far_writer}
         await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
         self._open -= {writer, far_writer}

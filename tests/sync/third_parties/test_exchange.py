@@ -131,11 +131,9 @@ class TestCut:
         await (
             peer.edit(many("d", count)) if way == "push" else asyncio.to_thread(server.edit, database, many("d", count))
         )
-        host, _, path = server.url.partition("://")[2].partition("/")
-        link = BreakingLink(int(host.partition(":")[2]), budget_bytes=90_000)
-        await link.start()
+        link = BreakingLink(server.url, budget_bytes=90_000)
+        url = await link.start()
         try:
-            url = f"http://127.0.0.1:{link.port}/{path}".rstrip("/")
             with pytest.raises(Exception):  # noqa: B017 (each peer has its own word for a broken link)
                 await peer.exchange(way, url=url)  # type: ignore[arg-type]
             assert link.broken
@@ -173,11 +171,10 @@ class TestLive:
         async def equal() -> bool:
             return await peer.state() == await asyncio.to_thread(server.state, database)
 
-        host, _, path = server.url.partition("://")[2].partition("/")
-        link = BreakingLink(int(host.partition(":")[2]), budget_bytes=90_000)
-        await link.start()
+        link = BreakingLink(server.url, budget_bytes=90_000)
+        url = await link.start()
         try:
-            await peer.go_live(url=f"http://127.0.0.1:{link.port}/{path}".rstrip("/"))
+            await peer.go_live(url=url)
             await peer.edit(many("o", 150))
             server.edit(database, many("t", 150))
 
