@@ -91,7 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
     bench.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, between its marks")
-    bench.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, between its marks")
     bench.add_argument("--only", type=_parts, metavar="PART,...", help=f"some parts of it: {', '.join(PARTS)}")
     many = "default 10000,100000, of 1 KB each; what need not be measured with all takes the first"
     bench.add_argument("--documents", type=_counts, default=(10_000, 100_000), metavar="N,...", help=many)
