@@ -124,7 +124,7 @@ class Gate:
         account = self._find_account(name) if name != self._admin[0] else None
         if account is None or not self._is_right(account, password):
             raise Unauthorized("Name or password is incorrect.")
-        return Principal(name, account.roles)
+        return Principal(name, account.roles, time.time() + SESSION_SECONDS)
 
     def _is_right(self, account: Account, password: str) -> bool:
         mark = f"{account.name}:{account.derived_key}:{password}".encode(errors="replace")

@@ -119,12 +119,34 @@ class TestLocalDocuments:
         assert answers == [201] * 20 + [413] * 2
         assert li("PUT", f"/{name}/_local/3", json={"v": 2, "_rev": "0-1"}).status_code == 201
 
-    @pytest.mark.parametrize(("doc_id", "status"), [("_local/a", 501), ("_design/a", 403)])
-    def test_a_bulk_write_is_no_way_around(self, hub, li, doc_id, status):
-        docs = [{"_id": doc_id, "_rev": "1-a"}]
-        answer = li("POST", "/user_li_2026q4/_bulk_docs", json={"docs": docs, "new_edits": False})
-        assert answer.status_code == status
-        assert hub.store("user_li_2026q4").changes() == []
+    def test_a_bulk_write_is_no_way_around(self, hub, li):
+        body = {"docs": [{"_id": "_local/a", "_rev": "1-a"}], "new_edits": False}
+        assert li("POST", "/user_li_2026q4/_bulk_docs", json=body).status_code == 501
+        assert hub.store("user_li_2026q4").list_local() == []
+
+
+class TestDesignDocuments:
+    @pytest.mark.parametrize("new_edits", [True, False])
+    def test_a_members_is_refused_and_its_neighbours_are_not(self, hub, li, new_edits):
+        docs = [{"_id": "a"}, {"_id": "_design/a"}, {"_id": "b"}]
+        named = [{**doc, "_rev": "1-a"} for doc in docs]
+        answer = li(
+            "POST", "/user_li_2026q4/_bulk_docs", json={"docs": docs if new_edits else named, "new_edits": new_edits}
+        )
+        refused = [each for each in answer.json() if "error" in each]
+        assert (answer.status_code, [each["id"] for each in refused]) == (201, ["_design/a"])
+        assert refused[0]["error"] == "forbidden"
+        assert [change.id for change in hub.store("user_li_2026q4").changes()] == ["a", "b"]
+
+    def test_a_members_alone_is_forbidden(self, li):
+        assert li("POST", "/user_li_2026q4", json={"_id": "_design/a"}).status_code == 403
+        assert li("PUT", "/user_li_2026q4/_design/a", json={}).status_code == 403
+
+    def test_a_databases_own_administrator_writes_them(self, admin, li):
+        security = {"admins": {"names": [], "roles": ["device:li"]}, "members": {"names": [], "roles": ["device:li"]}}
+        admin("PUT", "/user_li_2026q4/_security", json=security)
+        answer = li("POST", "/user_li_2026q4/_bulk_docs", json={"docs": [{"_id": "_design/a"}]})
+        assert answer.json()[0]["ok"]
 
 
 class TestUnitDatabase:
