@@ -12,8 +12,8 @@ from sync.errors import BadRequest, MissingStub, Unreachable
 from sync.replication.ahead import ahead
 from sync.replication.checkpoints import Checkpoint
 from sync.replication.pace import Pace
-from sync.replication.push import BATCH_COUNT, CHECKPOINT_EVERY_S
-from sync.replication.remote import ChangesPage, RemoteDatabase
+from sync.replication.push import BATCH_COUNT, CHECKPOINT_EVERY_S, MOST_FAILED
+from sync.replication.remote import ChangesPage, HubFailed, RemoteDatabase
 from sync.store.models import Document
 from sync.store.store import Store
 
@@ -56,6 +56,7 @@ class Pull:
         self._usual_bytes = float(FIRST_GUESS_BYTES)
         self._written_at = 0.0
         self._unsettled = 0
+        self._left_out = False
         self.read = 0
         self.skipped: list[str] = []
 
@@ -63,6 +64,7 @@ class Pull:
         """Takes everything that is there; with `live` it goes on with what comes, for ever."""
         since = await self._checkpoint.find()
         self._unsettled = 0
+        self._left_out = False
         async with aclosing(ahead(self._arrivals(since, live=live))) as arrivals:
             async for arrived in arrivals:
                 await self._take(arrived)
@@ -76,7 +78,8 @@ class Pull:
             self._on_done(len(taken), arrived.pending)
         self._unsettled += arrived.seen
         due = arrived.caught_up or time.monotonic() - self._written_at > CHECKPOINT_EVERY_S
-        if due and self._unsettled >= WORTH_A_CHECKPOINT:
+        # Past a document that the hub could not read no checkpoint goes: the next run asks for it again.
+        if due and self._unsettled >= WORTH_A_CHECKPOINT and not self._left_out:
             await self._checkpoint.write(arrived.seq)
             self._unsettled = 0
             self._written_at = time.monotonic()
@@ -114,13 +117,32 @@ class Pull:
         missing = await asyncio.to_thread(self._store.missing, wanted)
         revs = {doc_id: missing[doc_id].missing for doc_id in wanted if doc_id in missing}
         for part in self._split(revs):
-            documents, size_bytes = await self._get(part)
-            self._usual_bytes = 0.5 * self._usual_bytes + 0.5 * size_bytes / len(part)
-            last = list(part)[-1]
-            left = page.pending + len(page.results) - len(documents)
-            yield Arrived(tuple(documents), 0, seqs[last], max(left, 0), caught_up=False)
+            async for documents in self._get(part):
+                last = list(part)[-1]
+                left = page.pending + len(page.results) - len(documents)
+                yield Arrived(tuple(documents), 0, seqs[last], max(left, 0), caught_up=False)
 
-    async def _get(self, part: Mapping[str, Sequence[str]]) -> tuple[list[Document], int]:
+    async def _get(self, wanted: Mapping[str, Sequence[str]]) -> AsyncGenerator[list[Document], None]:
+        """The documents; one at which the hub itself fails is found by halving, and left out for this run."""
+        parts, taken, failed = [list(wanted.items())], False, 0
+        while parts:
+            part = parts.pop()
+            try:
+                documents = await self._ask_for(dict(part))
+            except HubFailed as error:
+                if len(part) > 1:
+                    parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+                    continue
+                failed += 1
+                if not taken and (failed >= MOST_FAILED or not parts):
+                    raise  # it fails at everything
+                _log.warning("the hub cannot read %s now: %s", part[0][0], error.reason)
+                self._left_out = True
+                continue
+            taken = True
+            yield documents
+
+    async def _ask_for(self, part: Mapping[str, Sequence[str]]) -> list[Document]:
         begun = time.monotonic()
         try:
             documents, size_bytes = await self._remote.bulk_get(part)
@@ -128,7 +150,8 @@ class Pull:
             self._pace.broke()
             raise
         self._pace.carried(size_bytes, time.monotonic() - begun)
-        return documents, size_bytes
+        self._usual_bytes = 0.5 * self._usual_bytes + 0.5 * size_bytes / len(part)
+        return documents
 
     def _split(self, revs: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Sequence[str]]]:
         """Parts whose answers should be about as long as the link carries at once."""

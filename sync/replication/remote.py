@@ -208,7 +208,7 @@ class RemoteDatabase:
                 except BadRequest as error:
                     _log.warning("not taken from the hub: %.200r: %s", raw_document, error.reason)
             elif got.error is not None and got.error.error != "not_found":
-                raise Unreachable(f"the hub cannot read {got.error.id}: {got.error.error} {got.error.reason}")
+                raise HubFailed(f"the hub cannot read {got.error.id}: {got.error.error} {got.error.reason}")
         return found, len(raw)
 
     def _open(self) -> aiocouch.CouchDB:

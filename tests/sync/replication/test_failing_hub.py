@@ -15,7 +15,7 @@ from tests.sync.replication.hubs import MEDIA, USER, HubProcess, hazard, states,
 
 
 class Failing:
-    """The hub, but for writes that carry `marked` (or, with `always`, any document): those it answers with 500."""
+    """The hub, but for what carries `marked` (or, with `always`, any document): that it answers with 500."""
 
     def __init__(self, hub: HubProcess) -> None:
         self._hub = hub
@@ -27,12 +27,13 @@ class Failing:
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         plain = gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
-        writes = request.path.endswith("/_bulk_docs") or request.method == "PUT"
-        if writes and ((self.always and "_local" not in request.path) or (self.marked and self.marked in plain)):
+        moves = request.path.endswith(("/_bulk_docs", "/_bulk_get")) or request.method == "PUT"
+        if moves and ((self.always and "_local" not in request.path) or (self.marked and self.marked in plain)):
             self.tried += 1
             return web.json_response({"error": "internal_server_error", "reason": "function_clause"}, status=500)
         url = self._hub.url.removesuffix("/sync") + request.path_qs
         headers = {name: value for name, value in request.headers.items() if name not in {"Host", "Content-Length"}}
+        headers["Accept-Encoding"] = "identity"
         async with (
             aiohttp.ClientSession(auto_decompress=False) as http,
             http.request(request.method, url, data=body, headers=headers) as answer,
@@ -186,4 +187,26 @@ class TestHubThatFailsAtEverything:
             record(store)
         with pytest.raises(Unreachable):
             await Replicator(store, remote(url=failing.url), push=True, pull=False).run_once()
+        assert failing.tried < 20
+
+
+class TestPull:
+    async def test_the_others_come_and_the_one_with_a_later_run(self, hub, store, remote, failing) -> None:
+        failing.marked = b"task.patrol:0003"
+        ids = [f"task.patrol:{number:04}" for number in range(700)]  # more than a checkpoint's worth
+        hub.ask("POST", f"{USER}/_bulk_docs", json={"docs": [{"_id": doc_id} for doc_id in ids]})
+        result = await Replicator(store, remote(url=failing.url), push=False, pull=True).run_once()
+        assert result.read == 699
+        assert {document.id for document in store.list()} == {*ids} - {"task.patrol:0003"}
+        failing.marked = b""
+        result = await Replicator(store, remote(url=failing.url), push=False, pull=True).run_once()
+        assert result.read == 1
+        assert [document.id for document in store.list()] == ids
+
+    async def test_a_hub_that_can_read_nothing_is_unreachable(self, hub, store, remote, failing) -> None:
+        failing.always = True
+        hub.ask("POST", f"{USER}/_bulk_docs", json={"docs": [{"_id": f"task.patrol:{n}"} for n in range(200)]})
+        with pytest.raises(Unreachable):
+            await Replicator(store, remote(url=failing.url), push=False, pull=True).run_once()
+        assert store.list() == []
         assert failing.tried < 20
