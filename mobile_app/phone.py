@@ -256,9 +256,9 @@ class Phone:
 
         return await self._in_thread(read)
 
-    async def recorded(self, kind: type[R]) -> list[R]:
-        """All records of one kind that are on this phone, the oldest first."""
-        return await self._in_thread(lambda: self._recorded(kind))
+    async def recorded(self, kind: type[R], *, after: str = "") -> list[R]:
+        """All records of one kind that are on this phone, the oldest first; or only those made after this record."""
+        return await self._in_thread(lambda: self._recorded(kind, after))
 
     async def records(
         self,
@@ -401,12 +401,19 @@ class Phone:
                 return decode_record(document.id, document.body)
         return None
 
-    def _recorded(self, kind: type[R]) -> list[R]:
+    def _recorded(self, kind: type[R], after: str) -> list[R]:
         tag = str(kind.__struct_config__.tag)
+        stores = self.stores.all_own("user")
+        line = next((line for store in stores if (line := store.record(after))), None) if after else None
         found = [
             decode_record(document.id, document.body)
-            for store in self.stores.all_own("user")
-            for document in store.list(start=f"{tag}:", end=f"{tag}:\uffff")
+            for store in stores
+            for document in (
+                store.list(start=f"{tag}:", end=f"{tag}:\uffff")
+                if line is None
+                else store.winners(store.made_after(line.number, tag)).values()
+            )
+            if not document.deleted
         ]
         return sorted((r for r in found if isinstance(r, kind)), key=lambda record: record.record_number)
 

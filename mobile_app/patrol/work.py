@@ -101,18 +101,22 @@ class Patrol:
             return None
         task = msgspec.json.decode(task_draft.body, type=PatrolTask)
         running = msgspec.json.decode(draft.body, type=Running)
-        finished = await phone.recorded(PatrolFinished)
+        # Of this patrol alone: the tracks of a whole quarter would not go into a phone's memory.
+        finished = await phone.recorded(PatrolFinished, after=running.patrol_id)
         if await phone.read(running.patrol_id) is None or any(f.patrol_id == running.patrol_id for f in finished):
             await phone.drop_draft(DRAFT)
             return None
-        chunks = [c for c in await phone.recorded(PatrolTracked) if c.patrol_id == running.patrol_id]
+        chunks = [
+            c for c in await phone.recorded(PatrolTracked, after=running.patrol_id) if c.patrol_id == running.patrol_id
+        ]
         if running.chunk.number < next_number(chunks):
             # Killed after the chunk was saved and before the draft was: its points are in the record.
             running = msgspec.structs.replace(running, chunk=OpenChunk(number=next_number(chunks)))
         coverage = await _coverage(phone, task)
         await asyncio.to_thread(coverage.take_all, [*track_points(chunks), *running.chunk.timed_points()])
         patrol = cls(phone, task, running, coverage)
-        visits = [v for v in await phone.recorded(CheckPointVisited) if v.patrol_id == running.patrol_id]
+        visited = await phone.recorded(CheckPointVisited, after=running.patrol_id)
+        visits = [v for v in visited if v.patrol_id == running.patrol_id]
         patrol.visited = {visit.check_point_id: visit for visit in visits}
         return patrol
 

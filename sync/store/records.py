@@ -219,6 +219,13 @@ class RecordStore(Store):
             rows = connection.execute("SELECT state, count FROM record_counts").fetchall()
         return dict.fromkeys(get_args(RecordState), 0) | dict(rows)
 
+    def made_after(self, number: int, tag: str) -> list[str]:
+        """The records of one type with a later number."""
+        query = "SELECT number, id FROM records WHERE tag = ? AND state = ? AND number > ?"
+        with self._reading() as connection:
+            found = [row for state in _STATES for row in connection.execute(query, (tag, state, number)).fetchall()]
+        return [record_id for _, record_id in sorted(found)]
+
     def count_types(self, states: Sequence[RecordState]) -> dict[str, int]:
         """How many records of each type are in these states."""
         # By this index alone: the planner would look every row up.

@@ -334,3 +334,13 @@ class TestCountTypes:
         store.take_receipt(receipt(store, "hazard.reported:2", "accepted"))
         assert store.count_types(("saved", "sent")) == {"hazard.reported": 2, "patrol.started": 1}
         assert store.count_types(("refused",)) == {}
+
+
+class TestMadeAfter:
+    def test_later_records_of_one_type_in_their_order(self, store: RecordStore) -> None:
+        for number in range(1, 6):
+            store.append(hazard(f"hazard.reported:{9 - number}"))
+        store.append(lambda number: PatrolStarted(id="patrol.started:1", record_number=number, **WHO))
+        store.mark_sent(["hazard.reported:5"])
+        assert store.made_after(2, "hazard.reported") == [f"hazard.reported:{n}" for n in (6, 5, 4)]
+        assert store.made_after(6, "hazard.reported") == []
