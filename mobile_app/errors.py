@@ -9,6 +9,7 @@ WorkError
 ├── NotReady         the office's data (settings, lists) has not arrived yet
 ├── ProofRefused     a check point is not proved
 ├── OutOfOrder       a delivery's step before its turn
+├── VoiceRefused     nothing was recorded, or too much
 ├── DeliveryBlocked  the customer's record is incomplete, or a check failed
 └── PhotoRefused     not a picture
 """
@@ -81,6 +82,10 @@ class DeliveryBlocked(WorkError):
 
 
 class PhotoRefused(WorkError):
+    pass
+
+
+class VoiceRefused(WorkError):
     pass
 
 

@@ -22,6 +22,7 @@ from mobile_app.session import Profile, Session
 from mobile_app.store_keys import FileKey, KeySource, store_key
 from mobile_app.stores import Stores
 from mobile_app.tasks import Task, Tasks
+from mobile_app.voice_drafts import VOICE_DRAFTS, VoiceDraft, drop_voice_draft, keep_voice_note
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
@@ -198,6 +199,7 @@ class Phone:
         *,
         photos: Sequence[PhotoDraft] = (),
         photo_ids: Sequence[str] = (),
+        voice: VoiceDraft | None = None,
         task_id: str = "",
         position: Position | None = None,
         record_id: str = "",
@@ -209,7 +211,7 @@ class Phone:
         """Completes the record with its envelope and keeps it, its photos first; on the disk when it returns.
 
         Without `position` the latest known one is taken; `photo_ids` are photos kept before; `draft` is dropped
-        with the saving. Raises FieldError.
+        with the saving. `voice` is for a type that can carry a voice note. Raises FieldError.
         """
         doc_id = record_id or new_id(str(kind.__struct_config__.tag))
         envelope: dict[str, Any] = {
@@ -223,7 +225,9 @@ class Phone:
             "task_id": task_id,
             "photos": tuple(dict.fromkeys((*(photo.id for photo in photos), *photo_ids))),
         }
-        record = await self._in_thread(lambda: self._keep(kind, envelope | fields, tuple(photos), draft))
+        if voice is not None:
+            envelope["voice_note"] = voice.id
+        record = await self._in_thread(lambda: self._keep(kind, envelope | fields, tuple(photos), voice, draft))
         self._tell()
         return record
 
@@ -247,11 +251,12 @@ class Phone:
         return await self._in_thread(read)
 
     async def files_of(self, record: Record) -> list[RecordLine]:
-        """What became of each photo that a record names."""
+        """What became of each photo that a record names, and of its voice note."""
+        named = [*record.photos, getattr(record, "voice_note", "")]
 
         def read() -> list[RecordLine]:
             stores = self.stores.all_own("media")
-            lines = (store.record(photo_id) for photo_id in record.photos for store in stores)
+            lines = (store.record(file_id) for file_id in named for store in stores)
             return [line for line in lines if line is not None]
 
         return await self._in_thread(read)
@@ -377,7 +382,14 @@ class Phone:
             raise _not_ready("所属班组", "the unit you belong to")
         return units[0].unit_id
 
-    def _keep(self, kind: type[R], fields: dict[str, Any], photos: tuple[PhotoDraft, ...], draft: str) -> R:
+    def _keep(
+        self,
+        kind: type[R],
+        fields: dict[str, Any],
+        photos: tuple[PhotoDraft, ...],
+        voice: VoiceDraft | None,
+        draft: str,
+    ) -> R:
         made: list[R] = []
 
         def make(number: int) -> R:
@@ -387,11 +399,15 @@ class Phone:
         make(1)  # a field out of bounds is found before any photo is kept
         store = self.record_store()
         keep_photos(self.photo_store(), photos, record_id=fields["id"], envelope=fields)
+        if voice is not None:
+            keep_voice_note(self.photo_store(), voice, record_id=fields["id"], envelope=fields)
         store.append(make, draft=draft)
         if draft:
             self._drop_draft(draft)
         for photo in photos:
             drop_photo_draft(self.stores.all_own("user"), photo.id)
+        if voice is not None:
+            drop_voice_draft(self.stores.all_own("user"), voice.id)
         return made[-1]
 
     def _read(self, record_id: str) -> FieldRecord | None:
@@ -427,7 +443,7 @@ class Phone:
         unsent = sum((Counter(store.count_types(ONLY_HERE)) for store in own), Counter[str]())
         photos = total_counts(self.stores.all_own("media"))
         keys = [draft.key for store in own for draft in store.drafts() if draft.key not in HELPS_A_DRAFT]
-        pictures = sum(key.startswith(PHOTO_DRAFTS) for key in keys)
+        pictures = sum(key.startswith((PHOTO_DRAFTS, VOICE_DRAFTS)) for key in keys)
         waiting = sum(photos.get(state, 0) for state in ONLY_HERE)
         return Loss(dict(unsent), waiting, len(keys) - pictures, pictures)
 

@@ -5,6 +5,7 @@ import flet as ft
 from mobile_app.components import bars, buttons, forms, panels
 from mobile_app.components.camera import CameraFirst
 from mobile_app.components.ui import Tap, Ui, column, icon, row, secondary, text
+from mobile_app.components.voice import VoiceNote
 from mobile_app.hazards.state import FindingForm
 from mobile_app.theme import GUTTER
 
@@ -29,6 +30,16 @@ def finding_screen(
     if not form.lists:
         body.append(panels.notice(ui, _no_lists(ui), kind="warn"))
     body += [forms.field_control(ui, f, form.value(f), form.lists, form.change) for f in first]
+    body.append(
+        VoiceNote(
+            ui,
+            form.voice,
+            at_most_s=form.voice_at_most_s,
+            on_sound=form.add_voice,
+            on_drop=lambda _: form.app.run(form.drop_voice()),
+            on_refused=form.no_microphone,
+        )
+    )
     body.append(_place(ui, form))
     if more:
         body += [forms.field_control(ui, f, form.value(f), form.lists, form.change) for f in rest]

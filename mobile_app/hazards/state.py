@@ -11,7 +11,9 @@ from mobile_app.errors import NotReady
 from mobile_app.hazards.work import LeakProposal, report_hazard, report_leak, report_works
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
-from mobile_app.state import AppState
+from mobile_app.state import AppState, Problem
+from mobile_app.voice import Sound, discard_voice, keep_voice
+from mobile_app.voice_drafts import VoiceDraft
 from sync.documents.forms import FormField, form_of
 from sync.documents.hazards import HazardReported, LeakSuspected, ThirdPartyWorksReported
 from sync.documents.reference import ListEntry
@@ -22,6 +24,14 @@ STRUCTS: dict[str, type[HazardReported] | type[ThirdPartyWorksReported]] = {
     "works": ThirdPartyWorksReported,
 }
 # What the app fills in by itself, or asks elsewhere on the screen.
+# Until the company's own limit has arrived.
+VOICE_AT_MOST_S = 60.0
+NO_MICROPHONE = Problem(
+    "用不了麦克风",
+    "The microphone cannot be used",
+    "在手机设置里允许气巡用麦克风；现在可以打字写在详细情况里",
+    "allow it in the phone's settings; for now type it under Detail",
+)
 FILLED_IN = frozenset({"photos", "pipe_id", "source", "voice_note"})
 
 
@@ -35,6 +45,7 @@ class FindingForm:
     task_id: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     pictures: tuple[PhotoDraft, ...] = ()
+    voice: VoiceDraft | None = None
     lists: dict[str, tuple[ListEntry, ...]] = field(default_factory=dict)
     place: str = ""
     saved_id: str = ""
@@ -89,7 +100,7 @@ class FindingForm:
     @property
     def begun(self) -> bool:
         """Something was put in that is not saved."""
-        return not self.saved_id and bool(self.values or self.pictures)
+        return not self.saved_id and bool(self.values or self.pictures or self.voice)
 
     @property
     def missing(self) -> tuple[FormField, ...]:
@@ -101,6 +112,26 @@ class FindingForm:
         if taken is not None:
             self.pictures = (*self.pictures, taken)
 
+    @property
+    def voice_at_most_s(self) -> float:
+        settings = self.app.settings
+        return settings.voice_note_at_most_s if settings else VOICE_AT_MOST_S
+
+    async def add_voice(self, sound: Sound) -> None:
+        """Another recording takes the place of the one before."""
+        taken = await self.app.attempt(keep_voice(self.app.phone, sound))
+        if taken is not None:
+            await self.drop_voice()
+            self.voice = taken
+
+    async def drop_voice(self) -> None:
+        if self.voice is not None:
+            dropped, self.voice = self.voice, None
+            await discard_voice(self.app.phone, dropped.id)
+
+    def no_microphone(self) -> None:
+        self.app.problem = NO_MICROPHONE
+
     def _unchanged(self) -> dict[str, Any]:
         """What a correction takes over from the record that it corrects, without a field on the screen."""
         record = self.corrected
@@ -108,18 +139,20 @@ class FindingForm:
             return {}
         kept = {"corrects": record.corrects or record.id, "photo_ids": record.photos, "position": record.position}
         own = ("customer_id", "source") if isinstance(record, HazardReported) else ("kind", "works_id")
-        return kept | {name: getattr(record, name) for name in ("pipe_id", *own)}
+        return kept | {name: getattr(record, name) for name in ("pipe_id", *own, "voice_note")}
 
     async def save(self) -> bool:
         phone = self.app.phone
         given = read_values(self.fields, self.values) | self._unchanged()
+        if self.voice is not None:
+            given.pop("voice_note", None)
+        taken: dict[str, Any] = {"photos": self.pictures, "voice": self.voice, "task_id": self.task_id}
         if self.kind == "hazard":
             source = {"source": "patrol"} if self.task_id else {}
-            work: Any = report_hazard(
-                phone, photos=self.pictures, task_id=self.task_id, **({"hazard_type": ""} | source | given)
-            )
+            fields = {"hazard_type": ""} | source | given
+            work: Any = report_hazard(phone, **taken, **fields)
         else:
-            work = report_works(phone, photos=self.pictures, task_id=self.task_id, **given)
+            work = report_works(phone, **taken, **given)
         record = await self.app.attempt(work)
         if record is None:
             return False

@@ -1,6 +1,5 @@
 """One record's way to the office: 已存, 已传, 已收 or 退回, each with its time, and its photos."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import flet as ft
@@ -22,8 +21,8 @@ def path_screen(ui: Ui, path: RecordPath, *, on_remedy: Remedies, on_back: Tap) 
     if line.state == "refused":
         facts = panels.pairs(ui, why(ui, line), width=64, strong=False)
         body.append(card(ui, facts))
-    if path.record.photos:
-        body.append(_photos(ui, path))
+    if path.record.photos or path.files:
+        body.append(_files(ui, path))
     body.append(card(ui, panels.pairs(ui, _facts(ui, path), width=96, strong=False)))
     parts: list[ft.Control] = [
         bars.head(ui, ui.words.record(line.tag), subtitle=path.about, on_back=on_back),
@@ -84,33 +83,37 @@ def _step(ui: Ui, state: str, at: datetime | None, *, reached: bool, ends: bool)
     return named
 
 
-def _photos(ui: Ui, path: RecordPath) -> ft.Control:
-    named = len(path.record.photos)
-    # The office counts in its receipt for the record; each photo's own receipt may be here before.
-    arrived = max(path.line.photos_arrived, sum(file.state in {"accepted", "waiting"} for file in path.files))
-    words = ui.say(f"照片 {arrived} / {named} 已到办公室", f"Photos: {arrived} of {named} at the office")
-    head = row([icon(ft.Icons.PHOTO_LIBRARY_OUTLINED), text(words, bold=True, expand=True)])
-    bar = ft.ProgressBar(arrived / named, bar_height=8, color=ui.look.walked, bgcolor=ui.look.line, border_radius=4)
-    inside: list[ft.Control] = [head, bar, *_photo_lines(ui, path.files)]
-    return hook("photos-arrived", card(ui, column(inside, spacing=10)))
+def _files(ui: Ui, path: RecordPath) -> ft.Control:
+    pictures = [file for file in path.files if file.tag == "photo"]
+    inside: list[ft.Control] = []
+    if named := len(path.record.photos):
+        # The office counts in its receipt for the record; each photo's own receipt may be here before.
+        arrived = max(path.line.photos_arrived, sum(file.state in {"accepted", "waiting"} for file in pictures))
+        words = ui.say(f"照片 {arrived} / {named} 已到办公室", f"Photos: {arrived} of {named} at the office")
+        inside.append(row([icon(ft.Icons.PHOTO_LIBRARY_OUTLINED), text(words, bold=True, expand=True)]))
+        bar = ft.ProgressBar(arrived / named, bar_height=8, color=ui.look.walked, bgcolor=ui.look.line, border_radius=4)
+        inside.append(bar)
+    for index, file in enumerate(pictures, start=1):
+        inside += _file(ui, ui.say(f"第 {index} 张", f"No. {index}"), file)
+    for file in path.files:
+        if file.tag != "photo":
+            inside += _file(ui, ui.words.record(file.tag), file)
+    return hook("files-arrived", card(ui, column(inside, spacing=10)))
 
 
-def _photo_lines(ui: Ui, files: Sequence[RecordLine]) -> list[ft.Control]:
-    shown: list[ft.Control] = []
-    for index, file in enumerate(files, start=1):
-        mark = row(
-            [
-                icon(glyphs.STATES[file.state], size=22, colour=state_colour(ui, file.state)),
-                text(ui.words.state(file.state), size=SECOND, bold=True),
-            ],
-            spacing=4,
-        )
-        at = file.answered_at or file.sent_at or file.saved_at or file.changed_at
-        title = text(ui.say(f"第 {index} 张", f"No. {index}"), size=SECOND, expand=True)
-        shown.append(ft.Row([title, secondary(ui, ui.words.full_time(at)), mark], spacing=12))
-        if file.state == "refused":
-            shown.append(secondary(ui, ui.say(file.reason_zh, file.reason_en or file.reason_zh)))
-    return shown
+def _file(ui: Ui, title: str, file: RecordLine) -> list[ft.Control]:
+    mark = row(
+        [
+            icon(glyphs.STATES[file.state], size=22, colour=state_colour(ui, file.state)),
+            text(ui.words.state(file.state), size=SECOND, bold=True),
+        ],
+        spacing=4,
+    )
+    at = file.answered_at or file.sent_at or file.saved_at or file.changed_at
+    line = ft.Row([text(title, size=SECOND, expand=True), secondary(ui, ui.words.full_time(at)), mark], spacing=12)
+    if file.state != "refused":
+        return [line]
+    return [line, secondary(ui, ui.say(file.reason_zh, file.reason_en or file.reason_zh))]
 
 
 def _facts(ui: Ui, path: RecordPath) -> list[tuple[str, str]]:

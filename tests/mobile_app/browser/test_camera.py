@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,10 +10,19 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser
 
-from sync.documents.photos import ATTACHMENT_NAME
+from backend.photos.rules import check_file
+from sync.documents.photos import ATTACHMENT_NAME, VOICE_ATTACHMENT_NAME
 from tests.mobile_app.browser import town
 from tests.mobile_app.browser.conftest import OpenApp, Screen, opener, phone_sized
 from tests.mobile_app.browser.test_app import files_of, open_task, records_on
+
+# What the app plays it plays by an element that is in no page: the browser's own is watched for it.
+REMEMBER_SOUNDS = """(() => {
+    window.sounds = [];
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () { window.sounds.push(this); return play.call(this); };
+})()"""
+PLAYED = "() => window.sounds.some(s => s instanceof HTMLAudioElement && s.duration >= 0.5 && s.currentTime > 0.2)"
 
 
 @pytest.fixture
@@ -34,17 +44,18 @@ async def until_live(screen: Screen) -> None:
     for _ in range(150):
         shot = await screen.page.screenshot(clip={"x": 60, "y": 80, "width": 270, "height": 160})
         image = Image.open(io.BytesIO(shot)).convert("RGB")
-        pixels = [pixel for pixel in image.get_flattened_data() if pixel[1] > pixel[0] + 40 and pixel[1] > pixel[2] + 40]
-        if len(pixels) > 2000:
+        green = sum(count for count, (r, g, b) in image.getcolors(43_200) or () if g > max(r, b) + 40)
+        if green > 2000:
             return
         await asyncio.sleep(0.2)
     await screen.picture("failed")
     pytest.fail("the viewfinder shows nothing")
 
 
-class TestCamera:
-    async def test_pictures_from_the_live_camera_by_button_and_by_volume_key(self, open_with_camera: OpenApp) -> None:
+class TestCameraAndVoice:
+    async def test_pictures_by_button_and_keys_and_a_note_that_is_heard_again(self, open_with_camera: OpenApp) -> None:
         screen = await open_with_camera()
+        await screen.page.evaluate(REMEMBER_SOUNDS)
         await screen.sign_in()
         await open_task(screen, town.PATROL.id)
         await screen.tap("report-hazard")
@@ -57,11 +68,24 @@ class TestCamera:
         await press(screen, " ", "Space")
         await screen.sees("照片 3 张")
         await screen.tap("hazard_type-ice")
+        await screen.tap("voice-record")
+        await screen.sees(re.compile("说完了，停 0:0[1-9]"))
+        await screen.picture("3-speaking")
+        await screen.tap("voice-stop")
+        await screen.hook("voice-play").wait_for(state="attached", timeout=20_000)
+        await screen.tap("voice-play")
+        await screen.page.wait_for_function(PLAYED)
         await screen.picture("3-hazard-camera")
         await screen.tap("save-finding")
         await screen.sees("已存 · 上报隐患")
         [hazard] = records_on(screen.folder, "hazard.reported")
         assert len(hazard.photos) == 3
+        [(note, spoken)] = files_of(screen.folder, "voice_note")
+        assert hazard.voice_note == note.id
+        assert note.duration_s >= 0.5
+        assert check_file(note.id, spoken[VOICE_ATTACHMENT_NAME]) == ""
+        # Chromium's microphone beeps.
+        assert len(set(spoken[VOICE_ATTACHMENT_NAME])) > 20
         photos = files_of(screen.folder, "photo")
         assert {photo.source for photo, _ in photos} == {"camera"}
         for photo, attachments in photos:
