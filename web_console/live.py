@@ -38,6 +38,7 @@ TOPICS = {
     "cylinders": ("cylinders", "cylinder.view"),
     "customer": ("customers", "customer.view"),
     "device": ("devices", "devices.manage"),
+    "hub": ("devices", "devices.manage"),
     "record": ("review", "records.review"),
     "records": ("records", "patrol.view"),
     "conflict": ("review", "records.review"),

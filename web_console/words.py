@@ -67,11 +67,18 @@ CONFLICTS = {
 
 # How the list of phones may be sorted.
 PHONE_ORDERS = {
-    "seen": ("最近联络在前", "Last heard of first"),
-    "silent": ("久未联络在前", "Longest silent first"),
+    "seen": ("最近联络在前", "Latest first"),
+    "silent": ("久未联络在前", "Silent first"),
     "waiting": ("待收多的在前", "Most waiting first"),
     "lag": ("滞后久的在前", "Longest lag first"),
     "person": ("按姓名", "By name"),
+}
+
+# What a database of the hub holds.
+DATABASES = {
+    "user": ("记录与任务", "records and tasks"),
+    "media": ("照片", "photos"),
+    "unit": ("单位资料", "unit's reference data"),
 }
 
 # The company's lists, by name.
@@ -125,6 +132,10 @@ ACTIONS = {
     "password.changed": ("修改密码", "changed the password"),
     "device.registered": ("登记设备", "registered a device"),
     "device.revoked": ("停用设备", "revoked a device"),
+    "records.missing": ("发现缺号记录", "noticed missing records"),
+    "hub.repaired": ("核对并修复同步库", "repaired a hub database"),
+    "quarter.closed": ("季度归档并清理", "archived and dropped a quarter"),
+    "quarter.restored": ("恢复季度归档", "restored a quarter's archive"),
     "device.reinstated": ("恢复设备", "reinstated a device"),
     "organisation.created": ("新建机构", "made an organisation"),
     "network.imported": ("导入管网", "imported a network"),
@@ -157,6 +168,7 @@ ACTIONS = {
     "record.reopened": ("撤销不采用", "took a dismissal back"),
     "conflict.settled": ("问题单定案", "settled a conflict"),
     "conflict.reopened": ("撤销定案", "took a settlement back"),
+    "customer.erased": ("清除客户个人信息", "erased a customer's personal fields"),
     "list.changed": ("修改选项表", "changed a list"),
     "settings.changed": ("修改限值", "changed the limits"),
     "client.created": ("新建接入方", "made a client"),

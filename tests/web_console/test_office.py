@@ -136,6 +136,19 @@ class TestDevices:
         assert "在途" in opened
 
 
+class TestDatabases:
+    async def test_each_persons_databases_are_told_and_exported(self, admin: Visitor):
+        rows = (await admin.get("/devices/databases/found", part=True, search="李巡检")).text
+        assert "记录与任务" in rows
+        assert "尚未核对" in rows
+        exported = (await admin.get("/devices/databases/export.csv", kind="media")).content.decode("utf-8-sig")
+        assert "照片" in exported
+        assert "记录与任务" not in exported
+
+    async def test_a_kind_that_is_none_is_told(self, admin: Visitor):
+        assert (await admin.get("/devices/databases", kind="couch")).status_code == 422
+
+
 class TestAudit:
     async def test_says_who_did_what_and_exports_it(self, admin: Visitor):
         rows = (await admin.get("/audit/found", part=True, action="plan.")).text

@@ -24,6 +24,7 @@ PAGES = {
     "cylinder": "/cylinders?q=35-018266",
     "review": "/review",
     "devices": "/devices",
+    "databases": "/devices/databases",
     "people": "/staff",
     "audit": "/audit",
     "settings": "/settings",
