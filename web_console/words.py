@@ -23,6 +23,7 @@ RECORDS = {
     "delivery.completed": ("送达签收", "delivered"),
     "visit.failed": ("到访未成", "visit failed"),
     "photo": ("照片", "photo"),
+    "voice_note": ("语音说明", "voice note"),
     # What the office wrote, where a contradiction names it.
     "task.patrol": ("巡线任务", "patrol task"),
     "task.delivery": ("配送任务", "delivery task"),

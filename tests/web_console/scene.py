@@ -30,7 +30,7 @@ from sync.documents import hazards as found
 from sync.documents import patrol as walked
 from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded
 from sync.documents.envelope import Moment, Position, Record, encode_body, new_id
-from sync.documents.photos import Photo
+from sync.documents.photos import Photo, VoiceNote
 from tests.factories import accounts, records
 from tests.web_console.town import crossing, write_facilities, write_pipes
 
@@ -91,6 +91,13 @@ class Phone(msgspec.Struct):
             [(photo_id, encode_body(Photo(**envelope, **fields)))],
             picture,
         )
+
+    async def say(self, session: AsyncSession, record_id: str, recording: bytes) -> None:
+        own = records.voice_note(recording, record_id, duration_s=len(recording) // 8000)
+        fields = {name: getattr(own, name) for name in VoiceNote.__struct_fields__ if name not in _ENVELOPE}
+        envelope = self.envelope("voice_note", NOW - timedelta(minutes=20), None, id=own.id)
+        body = encode_body(VoiceNote(**envelope, **fields))
+        await self.push(session, media_database(self.staff.id, NOW), [(own.id, body)], recording)
 
 
 _ENVELOPE = set(Record.__struct_fields__)
@@ -248,6 +255,7 @@ async def _findings(session: AsyncSession, scene: Scene) -> None:
         await li.send(session, hazard)
     for picture, name in zip(pictures, names, strict=True):
         await li.send_photo(session, scene.hazard_ids[0], picture, name)
+    await li.say(session, scene.hazard_ids[0], records.wav(6))
     leak = found.LeakSuspected(
         **li.envelope("leak.suspected", NOW - timedelta(minutes=3), crossing(6, 3), task_id=scene.task_id),
         reading_ppm=3200,

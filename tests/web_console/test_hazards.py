@@ -35,6 +35,14 @@ class TestBoard:
         answer = await dispatcher.get(picture)
         assert answer.content.startswith(b"\xff\xd8")
 
+    async def test_ticket_opens_with_what_was_said(self, dispatcher: Visitor, scene: Scene):
+        opened = (await dispatcher.get(f"/hazards/{scene.hazard_ids[0]}", part=True)).text
+        assert "语音说明 · 6 秒" in opened
+        recording = opened.partition("<audio")[2].partition('src="')[2].partition('"')[0]
+        answer = await dispatcher.get(recording)
+        assert answer.content.startswith(b"RIFF")
+        assert answer.headers["content-type"] == "audio/wav"
+
 
 class TestMoves:
     @pytest.mark.requirement("6.5.7-1")

@@ -201,6 +201,7 @@ async def open_one(request: Visit, session: AsyncSession, hazard_id: str) -> Res
         pipe=pipes.get(one.hazard.pipe_id),
         levels=network.PRESSURE_LEVELS,
         pictures=await photos.list_photos(session, visitor(request), hazard_id),
+        notes=await photos.list_voice_notes(session, visitor(request), hazard_id),
         actions=ACTION_WORDS,
         stages=STAGE_WORDS,
         forward=FORWARD.get(one.hazard.stage),
@@ -286,6 +287,7 @@ async def open_works(request: Visit, session: AsyncSession, works_id: str) -> Re
         levels=network.PRESSURE_LEVELS,
         words=await words_for(request, session),
         pictures=await photos.list_photos(session, visitor(request), works_id),
+        notes=await photos.list_voice_notes(session, visitor(request), works_id),
         may_decide=with_right(request, "hazard.decide") is not None,
     )
 

@@ -20,7 +20,7 @@ from web_console.visiting import visitor, with_right
 from web_console.words import RECORDS, record_words
 
 # The feed tells what somebody did; photos and tracks only come along with it.
-TOLD = tuple(tag for tag in RECORDS if tag not in {"photo", "patrol.tracked", "patrol.paused"})
+TOLD = tuple(tag for tag in RECORDS if tag not in {"photo", "voice_note", "patrol.tracked", "patrol.paused"})
 
 
 def midnight() -> datetime:
