@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -319,13 +319,18 @@ class Syncing:
             await asyncio.sleep(STATUS_EVERY_S if self._board.online else OFFLINE_PAUSE_S)
 
     def _device(self) -> dict[str, Any]:
+        own = [*self.phone.stores.all_own("user"), *self.phone.stores.all_own("media")]
+        oldest = min((at for store in own if (at := store.oldest_open_at()) is not None), default=None)
+        now = self.phone.clock.now().at
         return {
             "waiting": self.status.waiting,
             "refused": self.status.refused,
             "app_version": self.phone.session.app_version,
             "storage_free_bytes": free_storage_bytes(Path(self.phone.data_dir)),
             "battery_percent": battery_percent(),
-            "clock_at": self.phone.clock.now().at,
+            # As long ago as this phone's clock has gone since, whatever time it shows.
+            "oldest_waiting_at": now - (datetime.now(UTC) - oldest) if oldest else None,
+            "clock_at": now,
             "unsettled": unsettled_databases(self.phone.stores),
         }
 

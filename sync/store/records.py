@@ -219,6 +219,13 @@ class RecordStore(Store):
             rows = connection.execute("SELECT state, count FROM record_counts").fetchall()
         return dict.fromkeys(get_args(RecordState), 0) | dict(rows)
 
+    def oldest_open_at(self) -> datetime | None:
+        """When the oldest record was saved that has no answer yet, by this phone's clock."""
+        query = "SELECT coalesce(nullif(saved_at, 0), changed_at) FROM records WHERE state = ? ORDER BY number LIMIT 1"
+        with self._reading() as connection:
+            found = [row[0] for state in ("saved", "sent") for row in connection.execute(query, (state,)).fetchall()]
+        return datetime.fromtimestamp(min(found), UTC) if found else None
+
     def made_after(self, number: int, tag: str) -> list[str]:
         """The records of one type with a later number."""
         query = "SELECT number, id FROM records WHERE tag = ? AND state = ? AND number > ?"

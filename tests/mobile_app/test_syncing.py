@@ -310,6 +310,22 @@ class TestLive:
                 await asyncio.sleep(0.02)
         assert office.statuses[0]["storage_free_bytes"] > 0
         assert office.statuses[0]["app_version"]
+        assert office.statuses[0]["oldest_waiting_at"] is None
+
+    async def test_the_office_hears_how_long_the_oldest_record_waits(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        """It goes out and is not answered: nobody takes it here."""
+        before = datetime.now(UTC)
+        await phone.record(PatrolStarted)
+        syncing.start()
+        await until(syncing, state="waiting", waiting=1)
+        async with asyncio.timeout(30):
+            while not office.statuses:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        told = {name: datetime.fromisoformat(office.statuses[0][name]) for name in ("oldest_waiting_at", "clock_at")}
+        waited = told["clock_at"] - told["oldest_waiting_at"]
+        assert timedelta(0) <= waited <= datetime.now(UTC) - before + timedelta(seconds=1)
 
     async def test_a_new_quarter_is_replicated_while_it_runs(
         self, office: Office, phone: Phone, syncing: Syncing, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,18 @@ class TestSteps:
         [accepted] = store.records()
         assert (accepted.saved_at, accepted.sent_at, accepted.answered_at) == (saved.saved_at, sent.sent_at, NOON)
 
+    def test_the_oldest_without_an_answer_tells_how_long_it_waits(self, store: RecordStore) -> None:
+        assert store.oldest_open_at() is None
+        for record_id in ("hazard.reported:1", "hazard.reported:2"):
+            store.append(hazard(record_id))
+        second, first = store.records()
+        store.mark_sent(["hazard.reported:1"])
+        assert store.oldest_open_at() == first.saved_at
+        store.take_receipt(receipt(store, "hazard.reported:1", "accepted"))
+        assert store.oldest_open_at() == second.saved_at
+        store.take_receipt(receipt(store, "hazard.reported:2", "refused", code="unreadable"))
+        assert store.oldest_open_at() is None
+
     def test_a_receipt_that_overtakes_the_answer_to_the_push_stays(self, store: RecordStore) -> None:
         store.append(hazard("hazard.reported:1"))
         store.take_receipt(receipt(store, "hazard.reported:1", "accepted"))
