@@ -231,5 +231,6 @@ def ask(url: str, method: str, path: str, *, headers: Mapping[str, str] | None =
     parts = urlsplit(url)
     root = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
     auth = None if headers else (parts.username or "", parts.password or "")
-    answer = requests.request(method, f"{root}/{path}", auth=auth, headers=headers, timeout=30, **options)
+    said = {"Accept": "application/json", **(headers or {})}
+    answer = requests.request(method, f"{root}/{path}", auth=auth, headers=said, timeout=30, **options)
     return answer.status_code, answer.json()

@@ -7,6 +7,8 @@ the backend's requests must be a documented one), and against a real Apache Couc
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,14 +17,20 @@ from backend.accounts.keys import LEAD_S, SigningKeys
 from backend.accounts.service.tokens import issue_access_token
 from backend.db import Database
 from backend.intake import service
+from backend.intake.feed import Feed
 from backend.intake.hub import HubClient
 from backend.intake.hub_admin import one_line, show_keys, tell_updates
 from backend.intake.keeping import KeysShown
 from backend.intake.outbox import Outbox
+from backend.intake.quarters import close_old, restore
 from backend.intake.running import run
+from backend.intake.takes import TAKES
+from backend.intake.taking import Setup
+from backend.photos.service import PhotoStore
 from sync.databases import unit_database
 from tests.backend.intake.conftest import Person, hire
 from tests.backend.intake.couchdb import NODE, REAL, AsCouchDB, RealCouchDB, ServedHub, ask
+from tests.backend.intake.test_quarters import make_old
 from tests.factories import records
 
 HUBS = ["served", "as-couchdb", *(["couchdb"] if REAL else [])]
@@ -31,13 +39,20 @@ HUBS = ["served", "as-couchdb", *(["couchdb"] if REAL else [])]
 class World:
     """What `hire` needs, on any hub."""
 
-    def __init__(self, url: str, look_url: str, database: Database, keys: SigningKeys) -> None:
+    def __init__(self, url: str, look_url: str, database: Database, keys: SigningKeys, folder: Path) -> None:
         self.url = url
+        self.folder = folder
         self._look_url = look_url
         self.database = database
         self.keys = keys
         self.client = HubClient(url)
         self.outbox = Outbox(database, self.client, keys)
+        self.photos = PhotoStore(folder / "photos")
+        self.feed = Feed(database, self.client, Setup(TAKES, keys.known_pems, self.photos))
+
+    def push(self, database: str, *documents) -> None:
+        pushed = {"new_edits": False, "docs": list(documents)}
+        assert ask(self._look_url, "POST", f"{database}/_bulk_docs", json=pushed)[0] == 201
 
     async def carry(self) -> None:
         for _ in range(20):
@@ -86,10 +101,14 @@ async def couch(served: tuple[ServedHub, SigningKeys]) -> AsyncIterator[AsCouchD
 
 @pytest.fixture(params=HUBS)
 async def world(
-    request: pytest.FixtureRequest, served: tuple[ServedHub, SigningKeys], couch: AsCouchDB, own_database: Database
+    request: pytest.FixtureRequest,
+    served: tuple[ServedHub, SigningKeys],
+    couch: AsCouchDB,
+    own_database: Database,
+    tmp_path: Path,
 ) -> AsyncIterator[World]:
     hub = {"served": served[0], "as-couchdb": couch}.get(request.param) or RealCouchDB()
-    world = World(hub.url, served[0].url if hub is couch else hub.url, own_database, served[1])
+    world = World(hub.url, served[0].url if hub is couch else hub.url, own_database, served[1], tmp_path)
     await tell_updates(world.client)
     await show_keys(world.client, world.keys)
     before = set(await world.client.list_databases())
@@ -133,11 +152,19 @@ class TestProvisioning:
         assert await world.status(f"{unit}/x", member, method="PUT", json={}) == 403
         assert await world.status(f"{unit}/_local/place", member, method="PUT", json={}) == 201
 
-    async def test_a_second_time_changes_nothing(self, world: World, li: Person) -> None:
-        async with world.database.sessions() as session, session.begin():
-            await service.provision(session, li.staff_id)
+    async def test_an_old_quarter_is_archived_dropped_and_brought_back(
+        self, world: World, li: Person, own_settings
+    ) -> None:
+        old = await make_old(world, li)
+        before = await world.ask("GET", f"{old.media}/{old.photo}?attachments=true&revs=true")
+        settings = msgspec.structs.replace(own_settings, data_dir=world.folder)
+        (closed,) = await close_old(settings, world.database, world.client, now=datetime.now(UTC))
+        assert set(closed.names) == {old.user, old.media}
+        assert {old.user, old.media}.isdisjoint(await world.client.list_databases())
+        await restore(settings, world.database, world.client, old.media)
         await world.carry()
-        assert await world.status(li.user, world.token(li)) == 200
+        assert await world.ask("GET", f"{old.media}/{old.photo}?attachments=true&revs=true") == before
+        assert await world.status(old.media, world.token(li)) == 200
 
 
 class TestTokens:
