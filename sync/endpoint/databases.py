@@ -37,10 +37,6 @@ class BulkGet(Struct):
     docs: list[WantedDoc]
 
 
-class AllDocsKeys(Struct):
-    keys: list[str] | None = None
-
-
 def handle(hub: Hub, request: Request) -> Response:
     rest = request.parts[1:]
     handler = _HANDLERS.get(rest[0] if rest else "") if len(rest) <= 1 else None
@@ -203,10 +199,11 @@ def _missing_revs(hub: Hub, request: Request) -> Response:
 
 def _all_docs(hub: Hub, request: Request) -> Response:
     store = hub.store(request.parts[0])
+    if request.method == "POST":
+        # The body may ask whatever the address may: a value is written as JSON in both.
+        request.query |= {name: bytes(raw).decode() for name, raw in request.json(Fields).items()}
     options = ReadOptions.of(request)
     keys = request.json_query("keys", list[str])
-    if request.method == "POST":
-        keys = request.json(AllDocsKeys).keys
     include = request.flag("include_docs")
     if keys is not None:
         known = store.winners(keys)

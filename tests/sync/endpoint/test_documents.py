@@ -98,6 +98,18 @@ class TestDocument:
             li("PUT", f"{LI}/{doc_id}", json={})
         assert [row["id"] for row in li("GET", f"{LI}/_all_docs?{query}").json()["rows"]] == ids
 
+    def test_a_list_may_be_asked_for_in_a_body_too(self, hub, li):
+        store = hub.store("user_li_2026q4")
+        for doc_id in "abc":
+            store.put(doc_id, b'{"k":1}')
+        store.put("b", b"{}", rev=store.get("b").rev, deleted=True)
+        asked = {"startkey": "b", "include_docs": True, "limit": 1}
+        (row,) = li("POST", LI + "/_all_docs", json=asked).json()["rows"]
+        assert (row["id"], row["doc"]["k"]) == ("c", 1)
+        rows = li("POST", LI + "/_all_docs?include_docs=true", json={"keys": ["c", "b", "x", "c"]}).json()["rows"]
+        assert [row["key"] for row in rows] == ["c", "b", "x", "c"]
+        assert (rows[1]["value"]["deleted"], rows[1]["doc"], rows[2]["error"]) == (True, None, "not_found")
+
 
 class TestAttachment:
     photo = bytes(range(256)) * 20
