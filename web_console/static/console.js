@@ -80,6 +80,28 @@
     // A slip is noticed a moment later: what can be undone stays longer.
     toast.timer = setTimeout(() => toast.classList.remove("shown"), undo ? 12000 : 4000);
   });
+  // While htmx throttles a part it drops every trigger of it, also the last event of a burst and what the visitor
+  // changed himself: the part is then loaded once more by this, at the end of the pause or at once.
+  const again = (part) => part.isConnected && htmx.ajax("GET", part.getAttribute("hx-get"), { source: part });
+  const pauseOf = (part, event) => {
+    const [, number, unit] = part.getAttribute("hx-trigger")?.match(new RegExp(`sse:${event}\\b[^,]*throttle:(\\d+)(m?s)`)) ?? [];
+    return number ? Number(number) * (unit === "s" ? 1000 : 1) : 0;
+  };
+  const until = new WeakMap();
+  document.body.addEventListener("htmx:sseMessage", (event) => {
+    const part = event.target, now = Date.now(), end = until.get(part)?.end ?? 0;
+    const pause = pauseOf(part, event.detail.type);
+    if (!pause) return;
+    if (now >= end) until.set(part, { end: now + pause });
+    else until.get(part).later ??= setTimeout(() => { until.delete(part); again(part); }, end - now);
+  });
+  document.body.addEventListener("htmx:afterOnLoad", (event) => {
+    const told = event.detail.xhr.getResponseHeader("HX-Trigger");
+    if (!told?.startsWith("{")) return;
+    for (const name of Object.keys(JSON.parse(told)).filter((key) => key.endsWith("-changed"))) {
+      all(`[hx-get][hx-trigger*="${name} from:body"]`).filter((part) => (until.get(part)?.end ?? 0) > Date.now()).forEach(again);
+    }
+  });
   // After events were lost, what is on the page may be stale.
   document.body.addEventListener("sse:reload", () => location.reload());
   document.body.addEventListener("htmx:sseMessage", (event) => { if (event.detail.type === "reload") location.reload(); });
