@@ -174,7 +174,7 @@ def _get_attachment(hub: Hub, request: Request, doc_id: str, name: str) -> Respo
     }
     data = store.attachment(attachment.digest)
     if text:
-        if "gzip" not in request.headers.get("accept-encoding", ""):
+        if not request.takes_gzip:
             return Response(200, data, headers)
         return Response(200, pack(data), {**headers, "content-encoding": "gzip"})
     part = _range(request.headers.get("range", ""), len(data))

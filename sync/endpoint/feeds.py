@@ -199,9 +199,9 @@ async def _changes(hub: Hub, request: Request, receive: Receive) -> Response:
     may_read = _still_member(hub, name, request.principal)
     if query.feed == "normal" or request.method == "HEAD":
         stream = _normal(reader)
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if request.takes_gzip:
             stream = pack_stream(stream)
-            headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+            headers |= {"content-encoding": "gzip", "vary": "accept-encoding, user-agent"}
     elif query.feed == "longpoll":
         stream = _longpoll(reader, Waiter(hub, request, receive), may_read)
     else:
@@ -231,7 +231,12 @@ async def _read(reader: _Reader) -> tuple[list[bytes], bool]:
 
 
 async def _tail(reader: _Reader) -> tuple[bytes, int]:
-    return (b"0", 0) if reader.store.closed else await asyncio.to_thread(reader.tail)
+    try:
+        return await asyncio.to_thread(reader.tail)
+    except sqlite3.ProgrammingError:
+        if not reader.store.closed:
+            raise
+        return b"0", 0
 
 
 async def _normal(reader: _Reader) -> AsyncGenerator[bytes, None]:

@@ -61,6 +61,15 @@ class TestDocument:
         assert int(packed.headers["content-length"]) < len(plain.content) // 5
         assert (packed.json(), "content-encoding" in plain.headers) == (plain.json(), False)
 
+    def test_a_reader_who_would_hang_on_a_cut_packed_answer_gets_it_plain(self, hub, li):
+        hub.store("user_li_2026q4").put("a", json.dumps({"备注": "井盖冻结" * 500}).encode())
+        pouchdb = {
+            "User-Agent": "node-fetch/1.0 (+https://github.com/bitinn/node-fetch)",
+            "Accept-Encoding": "gzip,deflate",
+        }
+        for path in ("/a", "/_changes"):
+            assert "content-encoding" not in li("GET", LI + path, headers=pouchdb).headers
+
     def test_names_in_chinese_with_slashes_and_quotes_come_back(self, li):
         body = {"_id": '巡线/1"a', "备注": "井盖冻结"}
         assert li("POST", LI, json=body).status_code == 201

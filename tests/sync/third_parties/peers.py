@@ -110,6 +110,7 @@ class Node:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._asked = 0
 
     async def start(self) -> None:
         pouchdb.prepare()
@@ -125,8 +126,11 @@ class Node:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         async with self._turn, asyncio.timeout(ANSWER_S):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._asked += 1
+            self._process.stdin.write(json.dumps({**request, "n": self._asked}).encode() + b"\n")
             answer = json.loads(await self._process.stdout.readline())
+            while answer["n"] != self._asked:  # of a question that was given up
+                answer = json.loads(await self._process.stdout.readline())
         if "error" in answer:
             raise ConnectionError(answer["error"])
         return answer["value"]

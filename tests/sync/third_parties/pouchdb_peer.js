@@ -71,9 +71,9 @@ async function answer(line) {
   const request = JSON.parse(line);
   try {
     const value = await operations[request.op](databases.get(request.db), request);
-    return { value: value === undefined ? null : value };
+    return { n: request.n, value: value === undefined ? null : value };
   } catch (error) {
-    return { error: `${error.name || ""} ${error.message || ""} ${error.stack || JSON.stringify(error)}` };
+    return { n: request.n, error: `${error.name || ""} ${error.message || ""} ${error.stack || JSON.stringify(error)}` };
   }
 }
 
