@@ -175,6 +175,12 @@ class TestStart:
         assert done.returncode == 1
         assert f"port {port} on 127.0.0.1 cannot be used" in sentence(done)
 
+    def test_a_base_map_that_is_none(self, founded: Command, tmp_path: Path) -> None:
+        (tmp_path / "town.pmtiles").write_text("streets")
+        done = founded("serve", QIXUN_PORT=str(free_port()), QIXUN_BASEMAP=str(tmp_path / "town.pmtiles"))
+        assert done.returncode == 1
+        assert "it is no PMTiles file of version 3" in sentence(done)
+
     def test_a_data_directory_that_is_a_file(self, founded: Command, tmp_path: Path) -> None:
         broken = tmp_path / "file"
         broken.write_text("not a directory")

@@ -4,7 +4,6 @@ from backend.accounts.service.authentication import authenticate, console_caller
 from backend.accounts.service.clients import create_client, issue_client_token, list_clients, withdraw_client
 from backend.accounts.service.devices import (
     active_device_ids,
-    find_device,
     list_devices,
     reinstate_device,
     report_status,
@@ -57,7 +56,6 @@ __all__ = [
     "create_staff",
     "delete_expired",
     "find_company",
-    "find_device",
     "find_organisation",
     "find_person",
     "find_staff",

@@ -89,14 +89,6 @@ async def list_devices(
     return [DeviceOut(**row) for row in rows]
 
 
-async def find_device(session: AsyncSession, caller: Caller, device_id: str) -> DeviceOut:
-    """Raises `MissingError` also for another organisation's device."""
-    row = (await session.execute(_shown(caller).where(Device.id == device_id))).mappings().first()
-    if row is None:
-        raise _unknown()
-    return DeviceOut(**row)
-
-
 def _shown(caller: Caller) -> Select[Any]:
     own = [getattr(Device, name) for name in DeviceOut.__struct_fields__ if not name.startswith("staff_")]
     columns = [*own, Device.staff_id, Staff.staff_number, Staff.name.label("staff_name")]
