@@ -150,19 +150,22 @@ def record_line(ui: Ui, listed: Listed, on_open: Tap) -> ft.Control:
 
 def _refused(ui: Ui, refused: Refused, on_remedy: Remedies, on_open: Tap) -> ft.Control:
     line = refused.line
-    head = row(
+    words = row(
         [
             icon(ft.Icons.UNDO_ROUNDED, colour=ui.look.danger),
             text(f"{ui.words.state('refused')} · {ui.words.record(line.tag)}", bold=True, expand=True, lines=1),
             secondary(ui, ui.words.when(line.changed_at)),
-        ]
+            icon(ft.Icons.CHEVRON_RIGHT_ROUNDED, colour=ui.look.ink_2),
+        ],
+        spacing=8,
     )
+    head = hook(f"record-{line.number}", ft.Container(words, height=TOUCH_HEIGHT, on_click=lambda _: on_open(line.id)))
+    head.button = True
     facts = panels.pairs(ui, why(ui, line), width=64, strong=False)
     inside = ft.Container(
-        column([head, facts, remedy_of(ui, refused, on_remedy)], spacing=12),
+        column([head, facts, ft.Container(height=12), remedy_of(ui, refused, on_remedy)]),
         border=ft.Border.only(left=ft.BorderSide(8, ui.look.danger)),
-        padding=ft.Padding.only(left=14, right=14, top=12, bottom=14),
-        on_click=lambda _: on_open(line.id),
+        padding=ft.Padding.only(left=14, right=14, bottom=14),
     )
     return hook(f"refused-{line.tag}-{line.number}", card(ui, inside, padding=0))
 

@@ -6,9 +6,17 @@ from mobile_app.components import bars, buttons, glyphs, panels
 from mobile_app.components.sync import pill_of
 from mobile_app.components.ui import Tap, Ui, card, column, hook, icon, row, scrolling, secondary, text
 from mobile_app.recording import Loss
-from mobile_app.records.screens import FILTERS, MEANING, count_of, state_colour
+from mobile_app.records.screens import FILTERS, count_of, state_colour
 from mobile_app.sync_status import SyncStatus
 from mobile_app.theme import GUTTER
+
+# What `MEANING` says, beside two numbers.
+_IN_SHORT = {
+    "saved": ("断电也不丢", "on this phone"),
+    "sent": ("等办公室收", "at the hub"),
+    "accepted": ("办公室已入库", "in the office"),
+    "refused": ("还在手机里", "returned"),
+}
 
 
 def sync_screen(
@@ -53,7 +61,7 @@ def _step(ui: Ui, state: str, status: SyncStatus, on_step: Tap) -> ft.Control:
         ui.words.state(state),
         glyph=glyphs.STATES[state],
         glyph_colour=state_colour(ui, state),
-        subtitle=ui.say(*MEANING[state]),
+        subtitle=ui.say(*_IN_SHORT[state]),
         value=f"{count_of(status.records, state)}{tail}",
         trailing=icon(ft.Icons.CHEVRON_RIGHT_ROUNDED, colour=ui.look.ink_2),
         on_click=lambda _: on_step(state),
@@ -64,7 +72,7 @@ def _loss(ui: Ui, loss: Loss) -> ft.Control:
     if loss.nothing:
         words = ui.say("现在丢了手机也不会丢记录。", "Losing this phone now would lose no record.")
         return panels.notice(ui, words, kind="ok")
-    return panels.notice(ui, ui.say("只在本机：", "Only on this phone: ") + loss_words(ui, loss), kind="warn")
+    return panels.notice(ui, ui.say("办公室还没收到：", "Not at the office yet: ") + loss_words(ui, loss), kind="warn")
 
 
 def loss_words(ui: Ui, loss: Loss) -> str:
