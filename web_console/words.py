@@ -134,6 +134,10 @@ ACTIONS = {
     "device.registered": ("登记设备", "registered a device"),
     "device.revoked": ("停用设备", "revoked a device"),
     "records.missing": ("发现缺号记录", "noticed missing records"),
+    "records.number_twice": (
+        "记录编号重复（手机恢复过备份）",
+        "noticed record numbers used twice (a phone put back to a backup)",
+    ),
     "hub.repaired": ("核对并修复同步库", "repaired a hub database"),
     "quarter.closed": ("季度归档并清理", "archived and dropped a quarter"),
     "quarter.restored": ("恢复季度归档", "restored a quarter's archive"),

@@ -69,7 +69,11 @@ class HubManifest(Base):
 
 
 class RecordNumbers(Base):
-    """How far a device's record numbers have come without a gap: all up to `whole_up_to` are in."""
+    """How far a device's record numbers have come without a gap: all up to `whole_up_to` are in.
+
+    `twice` numbers stand in two records each: the phone was put back to a backup and counted on from there, so that
+    what it had recorded since may be lost without a gap.
+    """
 
     __tablename__ = "record_numbers"
     __table_args__ = (Index("record_numbers_missing", "missing_since", postgresql_where=text("missing > 0")),)
@@ -79,6 +83,7 @@ class RecordNumbers(Base):
     whole_up_to: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     highest: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     missing: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    twice: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     missing_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 

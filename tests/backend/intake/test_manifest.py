@@ -176,6 +176,16 @@ class TestNumbers:
         counted = await self.counted(world, li)
         assert (counted.whole_up_to, counted.missing, counted.missing_since) == (3, 0, None)
 
+    async def test_a_phone_put_back_to_a_backup_is_noticed_by_numbers_that_come_twice(self, world, li, gap):
+        """It counts on from an old number: a record that was lost with it would leave no gap."""
+        for _ in range(2):
+            li.number = 2
+            world.push(li.user, records.document(li.hazard()))
+            await world.feed.read(li.user)
+            await compare(world, li.user)
+        assert (await self.counted(world, li)).twice == 1
+        assert await seen(world, "records.number_twice") == [(li.device_id, {"of": "user", "twice": 1})]
+
     async def test_nobody_else_makes_a_gap_for_this_phone(self, world, li, gap):
         """Anybody can write any device's id into his own database."""
         world.push(li.user, records.document(gap))
