@@ -17,7 +17,7 @@ from backend.cluster import Cluster
 from backend.db import Database
 from backend.settings import Settings
 from qixun.demo.company import found_company
-from qixun.demo.shift import DRIVER, INSPECTOR, PASSWORD
+from qixun.demo.shift import DISPATCHER, DRIVER, INSPECTOR, PASSWORD
 from tests.device_bridge.conftest import Simulator, running
 from tests.mobile_app.browser.conftest import Screen, opened, phone_sized
 from tests.mobile_app.browser.served import AREA, Planned, plan_the_day, serving
@@ -85,7 +85,7 @@ def asked_elsewhere() -> list[str]:
 
 @pytest.fixture
 async def phone(browser: Browser, asked_elsewhere: list[str]) -> AsyncIterator[BrowserContext]:
-    context = await phone_sized(browser, asked_elsewhere)
+    context = await phone_sized(browser, asked_elsewhere, permissions=["camera", "microphone"])
     yield context
     await context.close()
 
@@ -144,9 +144,40 @@ class TestInspector:
         await screen.tap("save-leak")
         detector.tell("ppm 4")
         await screen.tap("back")
+
+        await screen.tap("report-hazard")
+        await screen.hook("shutter").wait_for(state="attached", timeout=60_000)
+        await screen.tap("hazard_type-encroachment")
+        await screen.tap("voice-record")
+        await screen.sees(re.compile("说完了，停 0:0[2-9]"), within_s=30)
+        await screen.tap("voice-stop")
+        await screen.hook("voice-play").wait_for(state="attached", timeout=30_000)
+        await screen.tap("save-finding")
+        await screen.tap("done")
         await screen.tap("back")
         await screen.sees("全部已收", within_s=60)
         await screen.picture("14-served-accepted")
+        assert await heard_in_the_office(phone, songhe) > 1
+
+
+async def heard_in_the_office(phone: BrowserContext, town: Town) -> float:
+    """Plays what was said about the hazard on its page in the console; how long it is, in seconds."""
+    office = town.app.removesuffix("/m/")
+    page = await phone.new_page()
+    page.set_default_timeout(30_000)
+    await page.goto(f"{office}/sign-in?next=/hazards")
+    await page.fill("[name=staff_number]", DISPATCHER)
+    await page.fill("[name=password]", PASSWORD)
+    await page.click("button.primary")
+    await page.wait_for_url("**/hazards")
+    found = (await (await page.request.get(f"{office}/api/hazards?hazard_type=encroachment")).json())["items"]
+    await page.goto(f"{office}/hazards?open={found[0]['id']}")
+    audio = page.locator("audio")
+    await audio.evaluate("element => { element.muted = true; return element.play(); }")
+    await page.wait_for_function("() => document.querySelector('audio').currentTime > 0.2")
+    duration_s = float(await audio.evaluate("element => element.duration"))
+    await page.close()
+    return duration_s
 
 
 class TestDriver:
