@@ -152,6 +152,8 @@ class AppState:
         self.tab = "today"
 
     async def sign_out(self) -> None:
+        # First: a screen that is drawn meanwhile must not look for who has gone.
+        self.signed_in = False
         if self.devices is not None:
             await self.devices.stop()
             self._sensed()
@@ -160,7 +162,6 @@ class AppState:
             await self.syncing.stop()
             self.syncing = None
         await self.phone.sign_out()
-        self.signed_in = False
         self.tasks, self.shift, self.settings, self.lists = (), None, None, ()
         self.status = SyncStatus()
 

@@ -42,7 +42,7 @@ def _steps(ui: Ui, line: RecordLine) -> list[ft.Control]:
     times = {"saved": line.saved_at, "sent": line.sent_at, last: answered}
     # A hub that would not take it has refused it before it was sent.
     reached = {"saved"} if line.state == "saved" else {"saved", "sent"} if line.state == "sent" else {*_ORDER, last}
-    if line.state == "refused" and line.sent_at is None:
+    if line.state == "refused" and line.sent_at is None and line.answered_at is None:
         reached.discard("sent")
     names = ("saved", "sent", last)
     return [

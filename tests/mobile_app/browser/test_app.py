@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -330,6 +331,35 @@ class TestRefused:
         [correction] = [r for r in records_on(screen.folder, "hazard.reported") if r.id != hazard.id]
         assert (correction.corrects, correction.hazard_type) == (hazard.id, "subsidence")
         assert (correction.photos, correction.address, correction.detail) == (hazard.photos, "站前街 12 号", "冰柱")
+
+
+class TestWayOfARecord:
+    async def test_it_is_searched_for_followed_and_counted_before_signing_out(self, open_app: OpenApp) -> None:
+        screen = await open_app(before=came_back)
+        await screen.sign_in()
+        await screen.tap("tab-records")
+        await screen.tap("search-records")
+        await screen.type("search", "站前街 12 号")
+        await screen.hook("filter-refused").wait_for(state="attached")
+        [hazard] = records_on(screen.folder, "hazard.reported")
+        await screen.tap(f"record-{hazard.record_number}")
+        await screen.sees("照片 0 / 1 已到办公室")
+        await screen.sees("办公室核实后未采用。")
+        await screen.picture("7-way-of-a-record")
+        await screen.tap("back")
+        await screen.tap("unsent")
+        await screen.sees(re.compile("办公室还没收到：3 条记录"))
+        await screen.picture("7-sync")
+        await screen.tap("back")
+        await screen.tap("tab-me")
+        await screen.tap("sign-out")
+        await screen.hook("stays-hazard.reported").wait_for(state="attached")
+        await screen.picture("7-leaving")
+        await screen.tap("stay")
+        await screen.tap("sign-out")
+        await screen.tap("leave")
+        await screen.hook("sign-in").wait_for(state="attached")
+        assert len(records_on(screen.folder, "hazard.reported")) == 1
 
 
 class TestRecordsAndLanguage:
