@@ -7,6 +7,7 @@ temporary table besides wherever a row may be there already; at the database its
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any, Self
 
 import msgspec
@@ -33,7 +34,7 @@ async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[M
     """All of one shape; defaults of the model are filled in. One that is there already is an `IntegrityError`."""
     if rows:
         columns = _columns(table, rows[0])
-        await session.execute(_insert(table, columns, ""), {"rows": _as_json(table, rows)})
+        await session.execute(_insert(table, columns, ""), _given(table, rows))
 
 
 async def insert_new(session: AsyncSession, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> set[Any]:
@@ -42,7 +43,7 @@ async def insert_new(session: AsyncSession, table: type[Base], rows: Sequence[Ma
         return set()
     key = next(iter(table.__table__.primary_key)).name
     statement = _insert(table, _columns(table, rows[0]), f'ON CONFLICT DO NOTHING RETURNING "{key}"')
-    return set(await session.scalars(statement, {"rows": _as_json(table, rows)}))
+    return set(await session.scalars(statement, _given(table, rows)))
 
 
 async def upsert_rows(
@@ -67,7 +68,7 @@ async def upsert_rows(
     action = f"ON CONFLICT ({_names(key)}) DO UPDATE SET {', '.join(filter(None, [*given, also]))}"
     action += f" WHERE {where}" if where else ""
     action += f" RETURNING t.{returning}" if returning else ""
-    found = await session.execute(_insert(table, columns, action), {"rows": _as_json(table, rows)})
+    found = await session.execute(_insert(table, columns, action), _given(table, rows))
     _forget(session, table)
     return found.scalars().all() if returning else []
 
@@ -99,13 +100,8 @@ class Rows:
 
     def add(self, row: Row) -> Row:
         """A new one; what it does not give is as the model says, else empty."""
-        self._rows[row["id"]] = new = {**self._blank(), **row}
+        self._rows[row["id"]] = new = {**_blank(self._table), **row}
         return new
-
-    def _blank(self) -> Row:
-        defaults = _defaults(self._table)
-        names = [column.name for column in self._table.__table__.columns]
-        return {name: defaults[name]() if name in defaults else None for name in names}
 
     def new(self) -> list[Row]:
         return [row for key, row in sorted(self._rows.items()) if key not in self._there]
@@ -136,7 +132,7 @@ async def _update_rows(session: AsyncSession, table: type[Base], names: Sequence
     put = ", ".join(f'"{name}" = r."{name}"' for name in names)
     name = table.__tablename__
     statement = f"UPDATE {name} AS t SET {put} FROM {_recordset(name)} AS r WHERE t.id = r.id"  # noqa: S608 - our names
-    await session.execute(text(statement), {"rows": _as_json(table, rows, fill=False)})
+    await session.execute(text(statement), _given(table, rows, fill=False))
     _forget(session, table)
 
 
@@ -146,7 +142,7 @@ def _insert(table: type[Base], columns: Sequence[str], action: str) -> TextClaus
 
 
 def _recordset(name: str) -> str:
-    return f"json_populate_recordset(NULL::{name}, CAST(:rows AS json))"
+    return f"json_populate_recordset(json_populate_record(NULL::{name}, CAST(:same AS json)), CAST(:rows AS json))"
 
 
 def _names(columns: Iterable[str]) -> str:
@@ -157,21 +153,28 @@ def _columns(table: type[Base], row: Mapping[str, Any]) -> list[str]:
     return [*row, *(name for name in _defaults(table) if name not in row)]
 
 
-def _as_json(table: type[Base], rows: Sequence[Mapping[str, Any]], *, fill: bool = True) -> str:
-    missing = [(name, make) for name, make in _defaults(table).items() if fill and name not in rows[0]]
-    binary = [name for name in _binary(table) if name in rows[0]]
-    full = rows if not missing and not binary else [_complete(row, missing, binary) for row in rows]
-    return msgspec.json.encode(full, enc_hook=_encode).decode()
+def _given(table: type[Base], rows: Sequence[Mapping[str, Any]], *, fill: bool = True) -> dict[str, str]:
+    """What all rows share goes once: most columns of a page do, and each one more in a row is read by its name."""
+    first = rows[0]
+    varying = [name for name, value in first.items() if not _is_shared(rows, name, value)]
+    same = {name: value for name, value in first.items() if name not in varying}
+    if fill:
+        same |= {name: make() for name, make in _defaults(table).items() if name not in first}
+    slim = [{name: row[name] for name in varying} for row in rows]
+    for name in _binary(table):
+        for row in slim if name in varying else [same]:
+            if row.get(name) is not None:
+                row[name] = f"\\x{row[name].hex()}"
+    return {"same": _json(same), "rows": _json(slim)}
 
 
-def _complete(row: Mapping[str, Any], missing: Sequence[tuple[str, Callable[[], Any]]], binary: Sequence[str]) -> Row:
-    full = dict(row)
-    for name, make in missing:
-        full[name] = make()
-    for name in binary:
-        if full[name] is not None:
-            full[name] = f"\\x{full[name].hex()}"
-    return full
+def _is_shared(rows: Sequence[Mapping[str, Any]], name: str, value: Any) -> bool:
+    # (Counted by the list itself: a loop of ours over every column would cost more than it saves.)
+    return bool(rows[-1][name] == value) and list(map(itemgetter(name), rows)).count(value) == len(rows)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value, enc_hook=_encode).decode()
 
 
 def _encode(value: Any) -> Any:
@@ -191,6 +194,14 @@ def _defaults(table: type[Base]) -> Mapping[str, Callable[[], Any]]:
         elif default is not None and default.is_callable:
             found[column.name] = partial(default.arg, None)
     return found
+
+
+@cache
+def _blank(table: type[Base]) -> Row:
+    """A row to be copied; a list in it is nobody's to change."""
+    defaults = _defaults(table)
+    names = [column.name for column in table.__table__.columns]
+    return {name: defaults[name]() if name in defaults else None for name in names}
 
 
 def _same(value: Any) -> Any:

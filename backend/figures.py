@@ -97,8 +97,9 @@ def note_taken(kind: str, recorded_at: Iterable[datetime], received_at: datetime
     """To be called when a page of a phone's database is committed, with when each of its new records was recorded."""
     now = datetime.now(UTC)
     INTAKE.observe(max(0.0, (now - received_at).total_seconds()))
-    for moment in recorded_at:
-        TAKEN.labels(kind).inc()
+    moments = list(recorded_at)
+    TAKEN.labels(kind).inc(len(moments))
+    for moment in moments:
         RECORD_WAY.observe(max(0.0, (now - moment).total_seconds()))
 
 

@@ -59,12 +59,14 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 class _Place(msgspec.Struct):
-    """How far this database is read; `since` differs from the stored `seq` only where reading starts anew."""
+    """How far this database is read; `since` differs from the stored `seq` only where reading starts anew. `there`: the
+    nonces of which the hub that is being read holds one.
+    """
 
     seq: str
     nonce: str
     since: str
-    local_rev: str
+    there: frozenset[str]
 
 
 class Feed:
@@ -136,8 +138,8 @@ class Feed:
                 await session.execute(row.on_conflict_do_nothing())
                 known = (await session.execute(asked)).one()
         local = await self._hub.local(name) or {}
-        place = _Place(known.seq, known.nonce, known.seq, str(local.get("_rev", "")))
         there = local.get("nonce", "")
+        place = _Place(known.seq, known.nonce, known.seq, frozenset((there, known.nonce)))
         if there != known.nonce and there == known.nonce_before:
             place.since = known.seq_before
         elif there != known.nonce:
@@ -191,16 +193,17 @@ class Feed:
         return taken
 
     async def _leave_nonce(self, name: str, place: _Place) -> None:
+        """Not in a hub that was put back to an older copy meanwhile: CouchDB writes a local document over whatever is
+        there, and the nonce would hide what was lost. The next reading then starts from the beginning.
+        """
+        local = await self._hub.local(name) or {}
+        if local.get("nonce", "") not in place.there:
+            raise HubError(409, "the hub is not the one whose page was read")
         fields = {"nonce": place.nonce, "seq": place.seq}
-        if place.local_rev:
-            fields["_rev"] = place.local_rev
-        try:
-            place.local_rev = await self._hub.put_local(name, fields)
-        except HubError as error:
-            if error.status != 409:
-                raise
-            # Somebody else wrote it: the next reading starts from the beginning and finds everything taken.
-            _log.warning("intake.nonce_conflict", database=name)
+        if "_rev" in local:
+            fields["_rev"] = local["_rev"]
+        await self._hub.put_local(name, fields)
+        place.there = frozenset((place.nonce,))
 
     async def _fetch(self, database: DatabaseName, page: Changes) -> list[Arrived]:
         """Every current revision of the changed documents that intake has not met yet, photos with their picture."""

@@ -313,7 +313,8 @@ class HubClient:
             self._session = aiohttp.ClientSession(headers=self._headers)
         if json is not None:
             data = msgspec.json.encode(json)
-        sent = {"Accept": "application/json", **(headers or {})}
+        # Never packed: a hub stands near, and packing a page costs more than carrying it.
+        sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         if data is not None:
             sent["Content-Type"] = "application/json"
         try:

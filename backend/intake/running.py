@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import itertools
 import logging
 import random
@@ -44,6 +45,8 @@ _BACK_OFF_S = (0.5, 30.0)
 # A person's databases are carried on into the next quarter if he had one in the last half year.
 _KNOWN_FOR = timedelta(days=190)
 _SETTLED_AT_ONCE = 100
+# New objects between two looks of the garbage collector at the youngest.
+_COLLECT_EVERY = 50_000
 
 _log = structlog.get_logger(__name__)
 
@@ -52,10 +55,21 @@ def setup_of(settings: Settings, keys: SigningKeys) -> Setup:
     return Setup(TAKES, keys.known_pems, PhotoStore.of(settings))
 
 
+def spare_collector() -> None:
+    """What lives when intake starts lives as long as it: the collector need not look at it again. A page of records
+    makes tens of thousands of small objects that all live until it is written; looked through at every seven hundredth,
+    they cost a third of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY, 20, 20)
+
+
 async def run(
     settings: Settings, database: Database, stop: asyncio.Event, *, hub_url: str, keys: SigningKeys | None = None
 ) -> None:
     """Intake and outbox until `stop`. `hub_url` carries the administrator's name and password."""
+    spare_collector()
     keys = keys or SigningKeys(settings.data_dir / "keys")
     hub = HubClient(hub_url)
     worker = Worker(database, hub, setup_of(settings, keys))

@@ -34,7 +34,8 @@ def is_passing(error: Exception) -> bool:
         return isinstance(error, OSError)
     state = getattr(error.orig, "sqlstate", None) or ""
     # Another worker is writing the same row from another database at this moment: it was not there when asked for.
-    race = state == _UNIQUE_VIOLATION and '"pk_' in str(error.orig)
+    constraint = str(getattr(getattr(error.orig, "diag", None), "constraint_name", ""))
+    race = state == _UNIQUE_VIOLATION and constraint.startswith("pk_")
     return race or error.connection_invalidated or state.startswith(_PASSING)
 
 

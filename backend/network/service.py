@@ -91,8 +91,8 @@ class Place(msgspec.Struct, frozen=True):
 _NEAREST = text(
     f"""
     SELECT place.number, near.id, near.code, near.pressure_level, near.distance_m
-    FROM unnest(CAST(:organisations AS text[]), CAST(:lons AS float8[]), CAST(:lats AS float8[]))
-        WITH ORDINALITY AS place (organisation_id, lon, lat, number)
+    FROM json_to_recordset(CAST(:places AS json))
+        AS place (number integer, organisation_id text, lon float8, lat float8)
     CROSS JOIN LATERAL (SELECT ST_SetSRID(ST_MakePoint(place.lon, place.lat), {CGCS2000}) AS point) AS here
     CROSS JOIN LATERAL (
         SELECT p.id, p.code, p.pressure_level, ST_Distance(CAST(p.line AS geography), CAST(here.point AS geography))
@@ -116,14 +116,10 @@ async def nearest_pipes(session: AsyncSession, places: Sequence[Place], *, withi
     """The nearest pipe of each place, in their order."""
     found: list[NearPipe | None] = [None] * len(places)
     if places:
-        given = {
-            "organisations": [place.organisation_id for place in places],
-            "lons": [place.lon for place in places],
-            "lats": [place.lat for place in places],
-            "within_m": within_m,
-        }
+        numbered = [{"number": number, **msgspec.structs.asdict(place)} for number, place in enumerate(places)]
+        given = {"places": msgspec.json.encode(numbered).decode(), "within_m": within_m}
         for number, *near in await session.execute(_NEAREST, given):
-            found[number - 1] = NearPipe(**dict(zip(NearPipe.__struct_fields__, near, strict=True)))
+            found[number] = NearPipe(**dict(zip(NearPipe.__struct_fields__, near, strict=True)))
     return found
 
 

@@ -19,7 +19,7 @@ from backend.cluster import Cluster
 from backend.db import Database, import_models
 from backend.intake.feed import Feed
 from backend.intake.hub import HubClient
-from backend.intake.running import setup_of
+from backend.intake.running import setup_of, spare_collector
 from qixun.bench.documents import write_documents
 from qixun.bench.office import Office, copy_database, found_office
 from qixun.bench.servers import BenchError, HubAdmin, run_client
@@ -88,6 +88,7 @@ async def _take(hub_url: str, name: str, office: Office, count: int) -> float:
     try:
         setup = setup_of(office.settings, SigningKeys(office.settings.data_dir / "keys"))
         feed = Feed(database, hub, setup)
+        spare_collector()
         begun = time.perf_counter()
         taken = await feed.read(name)
         seconds = time.perf_counter() - begun

@@ -185,6 +185,32 @@ async def test_a_record_that_is_edited_or_deleted_before_it_is_read_is_taken_as_
     assert {entry.rev: entry.state for entry in entries} == {record["_rev"]: "accepted", f"2-{second}": "refused"}
 
 
+class PutBackMeanwhile(HubClient):
+    """The hub is put back to an older copy, with the nonce of then, while a page that was read is written."""
+
+    async def changes(self, name, since, limit):
+        page = await super().changes(name, since, limit)
+        await self.put_local(name, {**(await self.local(name) or {}), "nonce": "of an older copy"})
+        return page
+
+
+async def test_a_hub_put_back_while_a_page_is_written_is_read_from_the_beginning(world, li):
+    world.push(li.user, records.document(li.hazard()))
+    await world.feed.read(li.user)
+    world.push(li.user, records.document(li.hazard()))
+    other = PutBackMeanwhile(world.hub.url.replace("://", "://admin:adminpw@"))
+    with pytest.raises(HubError):
+        await Feed(world.database, other, world.setup).read(li.user)
+    await other.close()
+    # Its nonce was not overwritten: what the older copy lost is written again.
+    async with world.database.sessions() as session:
+        wish = (await session.get(HubDatabase, li.user)).wish
+    assert await world.feed.read(li.user) == 0
+    async with world.database.sessions() as session:
+        assert (await session.get(HubDatabase, li.user)).wish == wish + 1
+    assert await counts(world) == (2, 2)
+
+
 async def test_a_hub_that_fell_behind_is_read_from_the_beginning(world, li):
     world.push(li.user, *(records.document(li.hazard()) for _ in range(3)))
     await world.feed.read(li.user)
