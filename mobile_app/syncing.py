@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from mobile_app.office_news import act_on_membership, newer_membership, take_rec
 from mobile_app.phone import Phone
 from mobile_app.sync_status import StatusBoard, SyncStatus
 from sync.databases import parse_database
-from sync.errors import Forbidden, NotFound, SyncError, Unauthorized, Unreachable
+from sync.errors import Forbidden, NotFound, StoreError, SyncError, Unauthorized, Unreachable
 from sync.replication import RemoteDatabase, Replicator
 from sync.store.store import Store
 
@@ -41,11 +41,17 @@ PLAN_EVERY_S = 5.0
 PHOTOS_EVERY_S = 2.0
 # Photos that were sent long ago are compared so often: the hub may have been restored from an older copy.
 PHOTOS_RECHECK_S = 600.0
+# A full disk may have room again.
+FILES_AGAIN_S = 5.0
 _LOOK_EVERY_S = 0.1
 # `sync_now` waits at most so long for what is being sent live.
 SENT_WITHIN_S = 30.0
 
+# What is noted of the phone's own files.
+_FILES = "files"
+
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Syncing:
@@ -118,7 +124,7 @@ class Syncing:
             while not self._stop.is_set():
                 if await self._round():
                     pause_s = OFFLINE_PAUSE_S
-                    await self._live_until_replanned()
+                    await self._on_files(self._live_until_replanned())
                 else:
                     await self._pause(pause_s)
                     pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S) if self._board.online else OFFLINE_PAUSE_S
@@ -129,7 +135,24 @@ class Syncing:
             await asyncio.gather(*helpers, return_exceptions=True)
 
     async def _round(self) -> bool:
-        """One pass over all databases in their order; False when the server did not answer or wants a sign-in."""
+        """One pass over all databases in their order; False when the server did not answer or wants a sign-in, or where
+        the phone's own files failed.
+        """
+        return bool(await self._on_files(self._pass()))
+
+    async def _on_files(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Does it, or notes that the phone's files failed: when there is room again, it goes on."""
+        try:
+            done = await work
+        except StoreError as error:
+            _log.exception("the phone's files failed")
+            problem = errors.store_problem(error)
+            self._board.note(_FILES, problem.zh, problem.en)
+            return None
+        self._board.clear(_FILES)
+        return done
+
+    async def _pass(self) -> bool:
         async with self._one_round:
             if not await self._reach():
                 return False
@@ -227,6 +250,9 @@ class Syncing:
             self._board.note(
                 name, "服务器暂不允许同步，数据保留在手机里", f"The server does not allow it now ({error.reason})"
             )
+        except StoreError as error:
+            problem = errors.store_problem(error)
+            self._board.note(name, problem.zh, problem.en)
         except SyncError as error:
             _log.exception("%s cannot be synchronised", name)
             self._board.note(name, f"同步出错：{error.reason}", f"Sync failed: {error.reason}")
@@ -289,14 +315,17 @@ class Syncing:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._take_receipts()
+            if not await self._on_files(self._take_receipts()):
+                await asyncio.sleep(FILES_AGAIN_S)
+                self._news.set()
 
-    async def _take_receipts(self) -> None:
+    async def _take_receipts(self) -> bool:
         await asyncio.to_thread(take_receipts, self.phone)
         if await asyncio.to_thread(newer_membership, self.phone) is not None:
             # Acted on by the next round, when no replicator holds the unit's file.
             self._replan.set()
         self.phone.tell()
+        return True
 
     async def _take_membership(self) -> None:
         membership = await asyncio.to_thread(newer_membership, self.phone)
@@ -312,7 +341,7 @@ class Syncing:
         """The device's last contact, for the office; the answer sets the clock."""
         while True:
             if self._board.online:
-                with suppress(errors.WorkError, msgspec.MsgspecError):
+                with suppress(errors.WorkError, StoreError, msgspec.MsgspecError):
                     answer = await self.phone.session.post("/api/devices/status", await asyncio.to_thread(self._device))
                     at = msgspec.convert(answer["server_time"], datetime)
                     await asyncio.to_thread(self.phone.clock.take_server, at)

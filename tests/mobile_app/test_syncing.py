@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mobile_app import syncing as syncing_module
 from mobile_app.errors import ServerError
 from mobile_app.hazards.work import report_hazard
+from mobile_app.office_news import take_receipts
 from mobile_app.phone import Phone
 from mobile_app.photos import take_photo
 from mobile_app.syncing import Syncing
@@ -17,6 +19,7 @@ from qixun.bench.link import slow_link
 from sync.documents.patrol import PatrolStarted
 from sync.documents.photos import ATTACHMENT_NAME, Photo
 from sync.documents.receipts import Membership, MembershipUnit
+from sync.errors import StoreError
 from tests.mobile_app.office import MEDIA, UNIT, USER, Office
 from tests.mobile_app.phones import (
     CYLINDERS,
@@ -197,6 +200,50 @@ class TestSyncNow:
         status = await Syncing(phone).sync_now()
         assert (status.state, status.error_zh) == ("waiting", "")
         assert (await phone.counts())["sent"] == 1
+
+
+class TestFullDisk:
+    """The phone's own files fail while the office's answers are taken; then there is room again."""
+
+    @pytest.fixture
+    def full(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        state = [False]
+
+        def take(phone: Phone) -> bool:
+            if state[0]:
+                raise StoreError("The disk is full", error="disk_full")
+            return take_receipts(phone)
+
+        monkeypatch.setattr(syncing_module, "take_receipts", take)
+        monkeypatch.setattr(syncing_module, "FILES_AGAIN_S", 0.05)
+        return state
+
+    async def test_a_pass_says_so_and_the_next_one_goes_on(
+        self, office: Office, phone: Phone, syncing: Syncing, full: list[bool]
+    ) -> None:
+        await phone.record(PatrolStarted)
+        await syncing.sync_now()
+        office.receipt()
+        full[0] = True
+        status = await syncing.sync_now()
+        assert "存储空间满了" in status.error_zh
+        assert status.state != "accepted"
+        full[0] = False
+        status = await syncing.sync_now()
+        assert (status.state, status.error_zh) == ("accepted", "")
+
+    async def test_live_sending_outlives_it(
+        self, office: Office, phone: Phone, syncing: Syncing, full: list[bool]
+    ) -> None:
+        syncing.start()
+        await until(syncing, 30, state="accepted")
+        await phone.record(PatrolStarted)
+        await until(syncing, 30, state="waiting")
+        full[0] = True
+        office.receipt()
+        await until(syncing, 30, error_zh="手机存储空间满了，这一步没有存上")
+        full[0] = False
+        await until(syncing, 30, state="accepted", error_zh="")
 
 
 class TestMembership:
