@@ -12,7 +12,22 @@ from typing import Any, Self
 
 import msgspec
 from geoalchemy2 import WKBElement
-from sqlalchemy import JSON, ColumnElement, LargeBinary, Text, TextClause, any_, cast, func, literal, select, text
+from psycopg.types.json import Json
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    LargeBinary,
+    TableValuedAlias,
+    Text,
+    TextClause,
+    any_,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.db import Base
@@ -20,13 +35,12 @@ from backend.db import Base
 Row = dict[str, Any]
 
 
-def one_of(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
+def one_of(where: Any, values: Iterable[str]) -> ColumnElement[bool]:
     """`column IN (...)` with one parameter, however many values: the statement stays the same and is prepared once.
     (As JSON, since psycopg makes an array's text in Python, value by value.)
     """
-    given = cast(literal(msgspec.json.encode(list(values)).decode(), Text), JSON)
-    array = func.array(select(func.json_array_elements_text(given)).scalar_subquery())
-    found: ColumnElement[bool] = column == any_(array)
+    array = func.array(select(each_of(values).c.value).scalar_subquery())
+    found: ColumnElement[bool] = where == any_(array)
     return found
 
 
@@ -71,6 +85,12 @@ async def upsert_rows(
     found = await session.execute(_insert(table, columns, action), _given(table, rows))
     _forget(session, table)
     return found.scalars().all() if returning else []
+
+
+def each_of(values: Iterable[str]) -> TableValuedAlias:
+    """A table of one column, `value`."""
+    given = cast(literal(msgspec.json.encode(list(values)).decode(), Text), JSON)
+    return func.json_array_elements_text(given).table_valued(column("value", Text))
 
 
 class Rows:
@@ -153,7 +173,7 @@ def _columns(table: type[Base], row: Mapping[str, Any]) -> list[str]:
     return [*row, *(name for name in _defaults(table) if name not in row)]
 
 
-def _given(table: type[Base], rows: Sequence[Mapping[str, Any]], *, fill: bool = True) -> dict[str, str]:
+def _given(table: type[Base], rows: Sequence[Mapping[str, Any]], *, fill: bool = True) -> dict[str, Json]:
     """What all rows share goes once: most columns of a page do, and each one more in a row is read by its name."""
     first = rows[0]
     varying = [name for name, value in first.items() if not _is_shared(rows, name, value)]
@@ -164,8 +184,17 @@ def _given(table: type[Base], rows: Sequence[Mapping[str, Any]], *, fill: bool =
     for name in _binary(table):
         for row in slim if name in varying else [same]:
             if row.get(name) is not None:
-                row[name] = f"\\x{row[name].hex()}"
+                row[name] = _bytea(row[name])
     return {"same": _json(same), "rows": _json(slim)}
+
+
+def _bytea(value: bytes) -> str:
+    """As `bytea` reads it: text as it is, with its backslashes doubled (half as long as hexadecimal), else that."""
+    try:
+        text_ = value.decode()
+    except UnicodeDecodeError:
+        return f"\\x{value.hex()}"
+    return f"\\x{value.hex()}" if "\0" in text_ else text_.replace("\\", "\\\\")
 
 
 def _is_shared(rows: Sequence[Mapping[str, Any]], name: str, value: Any) -> bool:
@@ -173,8 +202,12 @@ def _is_shared(rows: Sequence[Mapping[str, Any]], name: str, value: Any) -> bool
     return bool(rows[-1][name] == value) and list(map(itemgetter(name), rows)).count(value) == len(rows)
 
 
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value, enc_hook=_encode).decode()
+def _json(value: Any) -> Json:
+    return Json(value, dumps=_dumps)
+
+
+def _dumps(value: Any) -> bytes:
+    return msgspec.json.encode(value, enc_hook=_encode)
 
 
 def _encode(value: Any) -> Any:
@@ -187,12 +220,12 @@ def _encode(value: Any) -> Any:
 def _defaults(table: type[Base]) -> Mapping[str, Callable[[], Any]]:
     """What the model itself puts into a column of a new row."""
     found: dict[str, Callable[[], Any]] = {}
-    for column in table.__table__.columns:
-        default: Any = column.default
+    for each in table.__table__.columns:
+        default: Any = each.default
         if default is not None and default.is_scalar:
-            found[column.name] = partial(_same, default.arg)
+            found[each.name] = partial(_same, default.arg)
         elif default is not None and default.is_callable:
-            found[column.name] = partial(default.arg, None)
+            found[each.name] = partial(default.arg, None)
     return found
 
 
@@ -200,7 +233,7 @@ def _defaults(table: type[Base]) -> Mapping[str, Callable[[], Any]]:
 def _blank(table: type[Base]) -> Row:
     """A row to be copied; a list in it is nobody's to change."""
     defaults = _defaults(table)
-    names = [column.name for column in table.__table__.columns]
+    names = [each.name for each in table.__table__.columns]
     return {name: defaults[name]() if name in defaults else None for name in names}
 
 
@@ -210,7 +243,7 @@ def _same(value: Any) -> Any:
 
 @cache
 def _binary(table: type[Base]) -> list[str]:
-    return [column.name for column in table.__table__.columns if isinstance(column.type, LargeBinary)]
+    return [each.name for each in table.__table__.columns if isinstance(each.type, LargeBinary)]
 
 
 def _forget(session: AsyncSession, table: type[Base]) -> None:

@@ -154,8 +154,8 @@ def number_of(seq: str) -> int:
 def split(raw: bytes) -> tuple[dict[str, msgspec.Raw], bytes]:
     """A document's underscore fields, and its body without them, byte for byte in its values."""
     fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    own = {k: v for k, v in fields.items() if k.startswith("_")}
-    return own, msgspec.json.encode({k: v for k, v in fields.items() if k not in own})
+    own = {name: fields.pop(name) for name in [name for name in fields if name[:1] == "_"]}
+    return own, msgspec.json.encode(fields)
 
 
 class HubClient:
@@ -231,13 +231,11 @@ class HubClient:
             # Documents much larger than any record: fewer of them at once.
             return await self.changes(name, since, max(limit // 10, 1))
         try:
-            feed = msgspec.json.decode(answer, type=_Feed)
-            documents = tuple(_changed(row) for row in feed.results)
+            # In a thread: the loop goes on with what waits for PostgreSQL.
+            return await asyncio.to_thread(_changes, answer)
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             # One document that no reader of ours can take must not hold up the rest: they are fetched singly.
-            feed = msgspec.json.decode(await self.ask("GET", query), type=_Feed)
-            documents = tuple(_changed(row) for row in feed.results)
-        return Changes(documents, str(feed.last_seq), feed.pending)
+            return await asyncio.to_thread(_changes, await self.ask("GET", query))
 
     async def revision(self, name: str, doc_id: str, rev: str, seq: str) -> Revision | None:
         """One revision; None when the hub no longer has it."""
@@ -349,6 +347,11 @@ def _body(raw: msgspec.Raw) -> bytes:
     return b"{}" if bytes(raw) in _NO_DOCUMENT else split(bytes(raw))[1]
 
 
+def _changes(answer: bytes) -> Changes:
+    feed = msgspec.json.decode(answer, type=_Feed)
+    return Changes(tuple(_changed(row) for row in feed.results), str(feed.last_seq), feed.pending)
+
+
 def _changed(row: _Row) -> ChangedDocument:
     seq = str(row.seq)
     revs = tuple(change.rev for change in row.changes)
@@ -363,7 +366,7 @@ def _revision(doc_id: str, rev: str, seq: str, raw: bytes, *, deleted: bool) -> 
         own, body = split(raw)
         rev = msgspec.json.decode(own["_rev"], type=str) if "_rev" in own else rev
         deleted = deleted or ("_deleted" in own and bytes(own["_deleted"]) == b"true")
-        names = msgspec.json.decode(own.get("_attachments", b"{}"), type=dict[str, msgspec.Raw])
+        names = msgspec.json.decode(own["_attachments"], type=dict[str, msgspec.Raw]) if "_attachments" in own else ()
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return Revision(doc_id, rev, seq, raw, deleted, readable=False)
     return Revision(doc_id, rev, seq, body, deleted, tuple(names))

@@ -91,18 +91,6 @@ CODES: Mapping[str, Words] = {
 }
 
 
-class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """A revision as the hub gave it, with its picture where it is a photo."""
-
-    id: str
-    rev: str
-    seq: str
-    body: bytes
-    deleted: bool = False
-    attachment: bytes | None = None
-    readable: bool = True
-
-
 class Owner(msgspec.Struct, frozen=True):
     """Whose database it is. `devices` maps each to how far the server's clock is ahead of its own, in seconds,
     when it last told (None: never); `units` are those that he may record for.
@@ -117,6 +105,19 @@ class Owner(msgspec.Struct, frozen=True):
 class Refused(msgspec.Struct, frozen=True):
     code: str
     detail: str = ""
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision as the hub gave it, with its picture where it is a photo; `record` where it was read already."""
+
+    id: str
+    rev: str
+    seq: str
+    body: bytes
+    deleted: bool = False
+    attachment: bytes | None = None
+    readable: bool = True
+    record: FieldRecord | Refused | None = None
 
 
 class Ours(msgspec.Struct, frozen=True):
@@ -142,28 +143,36 @@ def judge(
         return Ours() if arrived.readable and is_ours(arrived.id, arrived.body) else Refused("forged")
     if arrived.deleted:
         return Refused("deleted")
-    if tag not in FIELD_TYPES:
+    record = arrived.record or read_record(arrived.id, arrived.rev, arrived.body)
+    if record is None:
         return Refused("unknown_type", tag[:100])
-    record = _read(arrived, tag)
     return record if isinstance(record, Refused) else _authorise(record, database, owner) or record
 
 
-def _read(arrived: Arrived, tag: str) -> FieldRecord | Refused:
-    if not arrived.rev.startswith("1-"):
+def read_record(doc_id: str, rev: str, body: bytes) -> FieldRecord | Refused | None:
+    """The record in a revision, or what is wrong with it; None for no type of record."""
+    tag = tag_of(doc_id)
+    if tag not in FIELD_TYPES:
+        return None
+    if not rev.startswith("1-"):
         return Refused("not_first_generation")
     try:
-        record = decode_record(arrived.id, arrived.body)
+        record = decode_record(doc_id, body)
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
-        newer = _schema_version(arrived.body) > FIELD_TYPES[tag].current_schema
+        newer = _schema_version(body) > FIELD_TYPES[tag].current_schema
         return Refused("newer_schema" if newer else "unreadable", str(error)[:500])
+    return _fault(record, tag, body) or record
+
+
+def _fault(record: FieldRecord, tag: str, body: bytes) -> Refused | None:
     if record.schema_version > record.current_schema:
         return Refused("newer_schema", f"schema_version {record.schema_version}")
     if record.__struct_config__.tag != tag:
         return Refused("unreadable", "Id and `type` differ - at `$.type`")
     if not _id_fits(record):
         return Refused("unreadable", "Not an id of this type - at `$._id`")
-    fault = _unstorable(record, arrived.body)
-    return Refused("unreadable", fault) if fault else record
+    fault = _unstorable(record, body)
+    return Refused("unreadable", fault) if fault else None
 
 
 def _authorise(record: Record, database: DatabaseName, owner: Owner | None) -> Refused | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
-from backend.bulk import insert_new, insert_rows, one_of
+from backend.bulk import each_of, insert_new, insert_rows, one_of
 from backend.intake import clocks, quarantined, receipts, service
 from backend.intake.models import Fact, FactPhoto, IntakeEntry
 from backend.intake.owners import find_owner
@@ -178,9 +178,11 @@ async def logged(
 ) -> frozenset[tuple[str, str]]:
     """Which of these revisions (id, rev) intake has met in this database before."""
     asked = {(key_of(doc_id), rev) for doc_id, rev in revisions}
+    # Joined, each id is looked up under the database's name; as a list they had the database's whole log read.
+    ids = each_of({doc_id for doc_id, _ in asked})
     rows = await session.execute(
-        select(IntakeEntry.doc_id, IntakeEntry.rev).where(
-            IntakeEntry.database == str(database), one_of(IntakeEntry.doc_id, {doc_id for doc_id, _ in asked})
+        select(IntakeEntry.doc_id, IntakeEntry.rev).join(
+            ids, and_(IntakeEntry.database == str(database), IntakeEntry.doc_id == ids.c.value)
         )
     )
     return frozenset(pair for doc_id, rev in rows if (pair := (doc_id, rev)) in asked)
@@ -197,7 +199,7 @@ async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived],
             batch.refused.append((one, verdict))
             continue
         first = facts.get(one.id)
-        if first is None and (fault := await _store_picture(one, setup.photos)):
+        if first is None and is_file(one.id) and (fault := await _store_picture(one, setup.photos)):
             batch.refused.append((one, Refused(fault)))
         elif first is None:
             facts[one.id] = (one.rev, batch.database.owner)
@@ -218,8 +220,6 @@ async def _existing(session: AsyncSession, arrived: Sequence[Arrived]) -> dict[s
 
 async def _store_picture(arrived: Arrived, photos: PhotoStore) -> str:
     """Stores a picture or recording before its row is written, or answers what is wrong with it."""
-    if not is_file(arrived.id):
-        return ""
     fault = await asyncio.to_thread(check_file, arrived.id, arrived.attachment)
     if not fault and arrived.attachment is not None:
         await photos.put(arrived.id, arrived.attachment)
