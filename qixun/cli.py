@@ -87,25 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("file", type=Path)
     demo.set_defaults(run=_export_demo_network)
 
-    bench = commands.add_parser("bench", help="how fast it is here, as ratios to a peer in the same run")
-    bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
-    bench.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, between its marks")
-    bench.add_argument("--only", type=_parts, metavar="PART,...", help=f"some parts of it: {', '.join(PARTS)}")
-    many = "default 10000,100000, of 1 KB each; what need not be measured with all takes the first"
-    bench.add_argument("--documents", type=_counts, default=(10_000, 100_000), metavar="N,...", help=many)
-    bench.add_argument(
-        "--photos", type=_count, default=PHOTOS, metavar="N", help=f"over the slow link; default {PHOTOS}"
-    )
-    bench.add_argument("--phones", type=_count, default=PHONES, metavar="N", help=f"at once; default {PHONES}")
-    bench.add_argument(
-        "--rounds", type=_count, default=3, metavar="N", help="each figure is the best of them; default 3"
-    )
-    bench.add_argument(
-        "--hub", default="", metavar="URL", help="an Apache CouchDB, with its administrator; default: the embedded hub"
-    )
-    bench.add_argument("--without-peer", action="store_true", help="our own figures only; nothing is installed by npm")
-    bench.set_defaults(run=_bench)
+    _add_bench(commands)
 
     admin = commands.add_parser("hub-admin", help="the embedded hub's administrator, name:password")
     admin.set_defaults(run=_hub_admin)
@@ -126,6 +108,28 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("database", help="its name, as `qixun archives` lists it")
     restore.set_defaults(run=_restore_archive)
     return parser
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    bench = commands.add_parser("bench", help="how fast it is here, as ratios to a peer in the same run")
+    bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
+    bench.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, between its marks")
+    bench.add_argument("--only", type=_parts, metavar="PART,...", help=f"some parts of it: {', '.join(PARTS)}")
+    many = "default 10000,100000, of 1 KB each; what need not be measured with all takes the first"
+    bench.add_argument("--documents", type=_counts, default=(10_000, 100_000), metavar="N,...", help=many)
+    bench.add_argument(
+        "--photos", type=_count, default=PHOTOS, metavar="N", help=f"over the slow link; default {PHOTOS}"
+    )
+    bench.add_argument("--phones", type=_count, default=PHONES, metavar="N", help=f"at once; default {PHONES}")
+    bench.add_argument(
+        "--rounds", type=_count, default=3, metavar="N", help="each figure is the best of them; default 3"
+    )
+    bench.add_argument(
+        "--hub", default="", metavar="URL", help="an Apache CouchDB, with its administrator; default: the embedded hub"
+    )
+    bench.add_argument("--without-peer", action="store_true", help="our own figures only; nothing is installed by npm")
+    bench.set_defaults(run=_bench)
 
 
 def _pair(text: str) -> tuple[str, str]:

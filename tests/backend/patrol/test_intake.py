@@ -91,11 +91,12 @@ class TestWalk:
     @pytest.mark.parametrize("order", list(ORDERS.values()), ids=list(ORDERS))
     async def test_any_order_of_arrival_gives_the_same_patrol(self, session: AsyncSession, order: list[int]) -> None:
         street, task_id, records = await walk(session)
-        waiting = []
-        for number in order:
-            if await take(session, street.company, street.inspector, records[number]) is not None:
-                waiting.append(records[number])
-        for each in waiting:  # as intake does once the start has come
+        early = [
+            records[number]
+            for number in order
+            if await take(session, street.company, street.inspector, records[number]) is not None
+        ]
+        for each in early:  # as intake does once the start has come
             assert await take(session, street.company, street.inspector, each) is None
         caller = office(street.company, street.dispatcher)
         found = (await patrol.find_patrol(session, caller, records[0].id)).patrol
