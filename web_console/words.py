@@ -64,6 +64,13 @@ CONFLICTS = {
     "cylinder.delivered_by_other": ("送达人不是装车人", "Delivered by somebody who had not loaded it"),
     "cylinder.returned_from_other": ("从另一户回收", "Taken back from another customer"),
     "cylinder.loaded_while_at_customer": ("还在客户处就装车", "Loaded while at a customer's"),
+    "cylinder.delivered_not_loaded": ("未装车就送达", "Delivered but never loaded"),
+    "cylinder.returned_not_delivered": ("未送达就回收", "Taken back but never delivered"),
+    "cylinder.not_returned": ("未回收就已回站", "At a station without having been taken back"),
+    "cylinder.filled_not_at_station": ("不在站内却有充装", "Filled while not at a station"),
+    "cylinder.filled_twice": ("未送出就再次充装", "Filled twice without return"),
+    "cylinder.two_places": ("一瓶同时在两处", "In two places at once"),
+    "cylinder.used_after_scrapping": ("报废后仍被使用", "Used after it was scrapped"),
 }
 
 # How the list of phones may be sorted.

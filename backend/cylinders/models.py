@@ -1,11 +1,18 @@
 """The cylinders' archive (E5.8.3-3) and where each has been (流转轨迹)."""
 
 from datetime import date, datetime
+from typing import Any, get_args
 
+from geoalchemy2 import Geometry
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.db import Base
+from backend.cylinders.rules import HolderKind, MovementKind
+from backend.db import CGCS2000, Base
+
+
+def _words(kinds: Any) -> str:
+    return ", ".join(f"'{kind}'" for kind in get_args(kinds))
 
 
 class Cylinder(Base):
@@ -14,7 +21,7 @@ class Cylinder(Base):
     __tablename__ = "cylinders"
     __table_args__ = (
         UniqueConstraint("company_id", "code"),
-        CheckConstraint("holder_kind IN ('station', 'vehicle', 'customer')", name="holder_kind"),
+        CheckConstraint(f"holder_kind IN ({_words(HolderKind)})", name="holder_kind"),
         CheckConstraint("service_ends_on IS NULL OR made_on IS NULL OR service_ends_on > made_on", name="service_ends"),
         Index(
             "uq_cylinders_company_id_tag_uid",
@@ -50,6 +57,8 @@ class Cylinder(Base):
     # Where in the station it stands (库位).
     storage_position: Mapped[str] = mapped_column(default="")
     registered_at: Mapped[datetime]
+    # The station where it was entered; `organisation_id` follows the office's changes, its whereabouts do not.
+    registered_with: Mapped[str]
     holder_kind: Mapped[str] = mapped_column(default="station")
     holder_id: Mapped[str]
     holder_since: Mapped[datetime]
@@ -62,7 +71,7 @@ class CylinderMovement(Base):
     __tablename__ = "cylinder_movements"
     __table_args__ = (
         UniqueConstraint("record_id", "kind", "code"),
-        CheckConstraint("kind IN ('loaded', 'delivered', 'returned', 'refused')", name="kind"),
+        CheckConstraint(f"kind IN ({_words(MovementKind)})", name="kind"),
         Index("ix_cylinder_movements_cylinder", "cylinder_id", "at", "record_id"),
         Index("ix_cylinder_movements_code", "company_id", "code"),
     )
@@ -82,3 +91,6 @@ class CylinderMovement(Base):
     task_id: Mapped[str] = mapped_column(default="")
     method: Mapped[str]
     detail: Mapped[str] = mapped_column(default="")
+    # Of 送检: who has it.
+    inspection_body: Mapped[str] = mapped_column(default="")
+    point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000, spatial_index=False), nullable=True)

@@ -22,15 +22,23 @@ STATES = {
     "scrapped": ("已报废", "Scrapped", "danger"),
 }
 MOVES = {
+    "bound": ("标签绑定", "Tag bound", "icon:link"),
+    "filled": ("充装", "Filled", "icon:propane_tank"),
+    "stored": ("入库", "Stored", "icon:warehouse"),
     "loaded": ("装车", "Loaded", "icon:local_shipping"),
     "delivered": ("送达", "Delivered", "icon:home"),
     "returned": ("空瓶回收", "Taken back", "icon:undo"),
+    "sent_out": ("送检", "Sent for inspection", "icon:outbox"),
+    "inspected": ("检验完成", "Inspected", "icon:fact_check"),
+    "scrapped": ("报废", "Scrapped", "icon:delete"),
     "refused": ("被拒", "Refused", "icon:block"),
 }
 HOLDERS = {
     "station": ("在站", "At the station", "icon:store"),
     "vehicle": ("在车上", "On a vehicle", "icon:local_shipping"),
     "customer": ("在客户处", "At a customer's", "icon:home"),
+    "inspection_body": ("在检验机构", "At an inspection body", "icon:fact_check"),
+    "scrapped": ("已报废", "Scrapped", "icon:delete"),
 }
 # Why a scan was refused, as the phone's record says it: `<purpose>: <code>, <code>`.
 REFUSALS = {
@@ -57,6 +65,13 @@ CONTRADICTIONS = {
     "delivered_by_other": ("送达人不是装车人", "Delivered by somebody who had not loaded it"),
     "returned_from_other": ("从另一户回收，中间没有送达记录", "Taken back from another customer"),
     "loaded_while_at_customer": ("还在客户处就装车，中间没有回收记录", "Loaded while at a customer's"),
+    "delivered_not_loaded": ("送达之前没有装车记录", "Delivered but never loaded"),
+    "returned_not_delivered": ("回收之前没有送达记录", "Taken back but never delivered"),
+    "not_returned": ("从客户处回站，中间没有回收记录", "At a station without having been taken back"),
+    "filled_not_at_station": ("充装时不在站内，中间没有入库记录", "Filled while not at a station"),
+    "filled_twice": ("两次充装之间没有送出和回收记录", "Filled twice without return"),
+    "two_places": ("同时在两处，中间没有运输记录", "In two places at once"),
+    "used_after_scrapping": ("报废之后仍有使用记录", "Used after it was scrapped"),
 }
 
 

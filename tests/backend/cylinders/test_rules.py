@@ -11,13 +11,15 @@ START = datetime(2026, 11, 23, 0, tzinfo=UTC)
 STATION = Holder("station", "station", START)
 
 
-def moved(number: int, kind: str, staff: str, customer: str = "") -> Movement:
+def moved(number: int, kind: str, staff: str, customer: str = "", *, at: str = "", body: str = "") -> Movement:
     return Movement(
         record_id=f"r{number}",
         kind=kind,  # type: ignore[arg-type]
         at=START + timedelta(hours=number),
         staff_id=staff,
         customer_id=customer,
+        station_id=at,
+        inspection_body=body,
     )
 
 
@@ -57,6 +59,73 @@ class TestFold:
 
     def test_a_cylinder_from_before_the_records_may_be_taken_back(self) -> None:
         assert fold(STATION, [moved(1, "returned", "wang", "sun")]).contradictions == ()
+
+
+class TestWholeLife:
+    LIFE = (
+        moved(1, "bound", "chen", at="station"),
+        moved(2, "filled", "chen", at="station"),
+        moved(3, "stored", "chen", at="station"),
+        moved(4, "loaded", "wang", at="station"),
+        moved(5, "delivered", "wang", "sun"),
+        moved(6, "returned", "wang", "sun"),
+        moved(7, "stored", "chen", at="station"),
+        moved(8, "sent_out", "chen", body="检验所"),
+        moved(9, "inspected", "chen", at="station"),
+        moved(10, "filled", "chen", at="station"),
+        moved(11, "sent_out", "chen", body="检验所"),
+        moved(12, "scrapped", "chen"),
+    )
+
+    @pytest.mark.parametrize(
+        ("until", "kind", "key"),
+        [
+            (3, "station", "station"),
+            (4, "vehicle", "wang"),
+            (5, "customer", "sun"),
+            (6, "vehicle", "wang"),
+            (7, "station", "station"),
+            (8, "inspection_body", "检验所"),
+            (9, "station", "station"),
+            (12, "scrapped", ""),
+        ],
+    )
+    def test_each_record_hands_it_on(self, until: int, kind: str, key: str) -> None:
+        custody = fold(STATION, self.LIFE[:until])
+        assert (custody.holder.kind, custody.holder.id, custody.contradictions) == (kind, key, ())
+
+    @pytest.mark.parametrize(
+        ("before", "then", "told"),
+        [
+            (0, moved(20, "delivered", "wang", "sun"), [("delivered_not_loaded", "")]),
+            (3, moved(20, "delivered", "wang", "sun"), [("delivered_not_loaded", "r3")]),
+            (3, moved(20, "returned", "wang", "sun"), [("returned_not_delivered", "r3")]),
+            (3, moved(20, "stored", "chen", at="other"), [("two_places", "r3")]),
+            (3, moved(20, "loaded", "wang", at="other"), [("two_places", "r3")]),
+            (3, moved(20, "filled", "chen", at="station"), [("filled_twice", "r2")]),
+            (4, moved(20, "filled", "chen", at="station"), [("filled_not_at_station", "r4"), ("filled_twice", "r2")]),
+            (5, moved(20, "filled", "chen", at="station"), [("filled_not_at_station", "r5")]),
+            (5, moved(20, "stored", "chen", at="station"), [("not_returned", "r5")]),
+            (5, moved(20, "sent_out", "chen", body="检验所"), [("not_returned", "r5")]),
+            (5, moved(20, "scrapped", "chen"), [("not_returned", "r5")]),
+            (8, moved(20, "loaded", "wang", at="station"), [("two_places", "r8")]),
+            (8, moved(20, "filled", "chen", at="station"), [("filled_not_at_station", "r8")]),
+            (12, moved(20, "filled", "chen", at="station"), [("used_after_scrapping", "r12")]),
+            (12, moved(20, "delivered", "wang", "sun"), [("used_after_scrapping", "r12")]),
+            (12, moved(20, "refused", "wang"), []),
+            (12, moved(20, "scrapped", "chen"), []),
+        ],
+    )
+    def test_what_cannot_be_is_told_with_the_record_before_it(
+        self, before: int, then: Movement, told: list[tuple[str, str]]
+    ) -> None:
+        found = fold(STATION, [*self.LIFE[:before], then]).contradictions
+        assert [(each.kind, each.earlier) for each in found] == told
+        assert {each.later for each in found} <= {"r20"}
+
+    def test_what_is_scrapped_stays_scrapped_whatever_is_recorded_of_it(self) -> None:
+        custody = fold(STATION, [*self.LIFE, moved(13, "delivered", "wang", "sun")])
+        assert (custody.holder.kind, custody.holder.record_id) == ("scrapped", "r12")
 
 
 @pytest.mark.parametrize(

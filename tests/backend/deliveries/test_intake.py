@@ -146,6 +146,7 @@ class TestChain:
         cylinder = await make_cylinder(session, station, "35-1")
         first = completed(station, "", "35-1", check_id="x")
         second = completed(station, "", "35-1", check_id="y", by=station.other_driver)
+        await take(session, station.company, station.driver, loaded(station, "35-1"), at=MORNING - HOUR)
         for _ in range(2):
             await take(session, station.company, station.other_driver, second, at=MORNING + HOUR)
             await take(session, station.company, station.driver, first)
@@ -160,6 +161,7 @@ class TestChain:
         gone = completed(station, "", "35-1", check_id="x")
         again = loaded(station, "35-1", by=station.other_driver)
         back = completed(station, "", "35-9", check_id="y", returned=("35-1",))
+        await take(session, station.company, station.driver, loaded(station, "35-1"), at=MORNING - HOUR)
         await take(session, station.company, station.driver, gone)
         await take(session, station.company, station.other_driver, again, at=MORNING + 3 * HOUR)
         assert (await session.scalars(select(Conflict.kind))).all() == ["cylinder.loaded_while_at_customer"]

@@ -1,0 +1,162 @@
+"""Where each cylinder has been: what was recorded of it, and who holds it now, folded from that."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import events
+from backend.bulk import Row, insert_new, one_of
+from backend.cylinders.models import Cylinder, CylinderMovement
+from backend.cylinders.rules import Contradiction, Custody, Holder, Movement, MovementKind, fold
+from backend.cylinders.service.posting import document_id
+from backend.intake import service as intake
+from backend.positions.rules import point_wkt
+from backend.taken import Taken
+from sync.documents.cylinders import CylinderScan
+
+
+class Scanned(msgspec.Struct, frozen=True, kw_only=True):
+    """One cylinder of a record, as its movement is to be written."""
+
+    kind: MovementKind
+    scan: CylinderScan
+    vehicle: str = ""
+    station_id: str = ""
+    customer_id: str = ""
+    inspection_body: str = ""
+    detail: str = ""
+
+
+async def record_movements(session: AsyncSession, recorded: Sequence[tuple[Taken[Any], Sequence[Scanned]]]) -> None:
+    """Each cylinder of these records, once; then who holds it is folded anew."""
+    known = await _known(session, recorded)
+    rows = [_movement(taken, each, known) for taken, scanned in recorded for each in scanned]
+    rows.sort(key=lambda row: (row["record_id"], row["kind"], row["code"]))
+    await insert_new(session, CylinderMovement, rows)
+    await refold(session, {row["cylinder_id"] for row in rows if row["cylinder_id"] is not None})
+
+
+def _movement(taken: Taken[Any], each: Scanned, known: Mapping[tuple[str, str], str]) -> Row:
+    company_id, scan = taken.company_id, each.scan
+    return {
+        "record_id": taken.record.id,
+        "organisation_id": taken.organisation_id,
+        "company_id": company_id,
+        "cylinder_id": known.get((company_id, _key(scan))) or known.get((company_id, scan.code)),
+        "code": scan.code,
+        "kind": each.kind,
+        "at": taken.recorded_at,
+        "staff_id": taken.staff_id,
+        "vehicle": each.vehicle,
+        "station_id": each.station_id,
+        "customer_id": each.customer_id,
+        "task_id": taken.record.task_id,
+        "method": scan.method,
+        "detail": each.detail,
+        "inspection_body": each.inspection_body,
+        "point": point_wkt(taken.record.position),
+    }
+
+
+def _key(scan: CylinderScan) -> str:
+    """The phone knows a cylinder by its reference document or by the bare id."""
+    return scan.cylinder_id.rpartition(":")[2]
+
+
+async def _known(
+    session: AsyncSession, recorded: Sequence[tuple[Taken[Any], Sequence[Scanned]]]
+) -> dict[tuple[str, str], str]:
+    """Cylinder ids by company and id, and by company and code."""
+    scans = [each.scan for _, scanned in recorded for each in scanned]
+    rows = await session.execute(
+        select(Cylinder.company_id, Cylinder.id, Cylinder.code).where(
+            one_of(Cylinder.company_id, {taken.company_id for taken, _ in recorded}),
+            or_(
+                one_of(Cylinder.id, {key for scan in scans if (key := _key(scan))}),
+                one_of(Cylinder.code, {scan.code for scan in scans}),
+            ),
+        )
+    )
+    found: dict[tuple[str, str], str] = {}
+    for company_id, cylinder_id, code in rows:
+        found |= {(company_id, cylinder_id): cylinder_id, (company_id, code): cylinder_id}
+    return found
+
+
+async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
+    """Holders and contradictions from all movements; a contradiction that a later arrival explains is taken back."""
+    if not cylinder_ids:
+        return
+    # In one order always: two batches that move the same cylinders wait for each other instead of dead-locking.
+    # (FOR NO KEY UPDATE: the movements just written refer to them, those of the other batch too.)
+    query = select(Cylinder).where(one_of(Cylinder.id, sorted(cylinder_ids))).order_by(Cylinder.id)
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    cylinders = (await session.scalars(locked)).all()
+    movements = await _movements_of_each(session, cylinder_ids)
+    moved: list[events.Event] = []
+    found: list[intake.Contradiction] = []
+    for cylinder in cylinders:
+        custody = custody_of(cylinder, movements[cylinder.id])
+        holder = custody.holder
+        if (cylinder.holder_kind, cylinder.holder_id) != (holder.kind, holder.id):
+            moved.append(events.Event("cylinder.moved", cylinder.id, cylinder.organisation_id))
+        cylinder.holder_kind, cylinder.holder_id = holder.kind, holder.id
+        cylinder.holder_since, cylinder.last_record_id = holder.since, holder.record_id
+        found += _contradictions(cylinder, custody)
+    await session.flush()
+    await intake.retract_conflicts(
+        session,
+        subjects=[document_id(cylinder) for cylinder in cylinders],
+        kind_prefix="cylinder.",
+        keep=[(each.kind, each.record_ids) for each in found],
+    )
+    await intake.open_conflicts(session, found)
+    await events.announce_all(session, moved)
+
+
+def _contradictions(cylinder: Cylinder, custody: Custody) -> list[intake.Contradiction]:
+    facts = {"cylinder_id": cylinder.id, "code": cylinder.code}
+    return [
+        intake.Contradiction(cylinder.organisation_id, f"cylinder.{each.kind}", _records(cylinder, each), facts)
+        for each in custody.contradictions
+    ]
+
+
+def _records(cylinder: Cylinder, each: Contradiction) -> tuple[str, ...]:
+    return tuple(filter(None, (each.earlier, each.later, document_id(cylinder))))
+
+
+async def _movements_of_each(session: AsyncSession, cylinder_ids: Collection[str]) -> dict[str, list[CylinderMovement]]:
+    found: dict[str, list[CylinderMovement]] = {cylinder_id: [] for cylinder_id in cylinder_ids}
+    query = select(CylinderMovement).where(one_of(CylinderMovement.cylinder_id, sorted(cylinder_ids)))
+    for row in await session.scalars(query.order_by(CylinderMovement.at, CylinderMovement.record_id)):
+        if row.cylinder_id is not None:
+            found[row.cylinder_id].append(row)
+    return found
+
+
+async def movements_of(session: AsyncSession, cylinder_id: str) -> Sequence[CylinderMovement]:
+    query = select(CylinderMovement).where(CylinderMovement.cylinder_id == cylinder_id)
+    return (await session.scalars(query.order_by(CylinderMovement.at, CylinderMovement.record_id))).all()
+
+
+def custody_of(cylinder: Cylinder, movements: Sequence[CylinderMovement]) -> Custody:
+    registered = Holder("station", cylinder.registered_with, cylinder.registered_at)
+    return fold(
+        registered,
+        [
+            Movement(
+                record_id=row.record_id,
+                kind=msgspec.convert(row.kind, Any),
+                at=row.at,
+                staff_id=row.staff_id,
+                station_id=row.station_id,
+                customer_id=row.customer_id,
+                inspection_body=row.inspection_body,
+            )
+            for row in movements
+        ],
+    )

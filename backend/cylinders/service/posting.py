@@ -1,0 +1,31 @@
+"""What phones are told of a cylinder: what a verdict needs, offline."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.cylinders.models import Cylinder
+from backend.errors import MissingError
+from backend.intake import service as intake
+from sync.documents import reference as documents
+
+# What a phone needs for its verdict, offline.
+POSTED = (
+    *("code", "specification", "medium", "tag_uid", "manufacturer", "made_on", "next_inspection_on"),
+    *("service_ends_on", "owned", "scrapped", "tag_torn"),
+)
+
+
+def document_id(cylinder: Cylinder) -> str:
+    return documents.reference_id("reference.cylinder", cylinder.id)
+
+
+def document(cylinder: Cylinder) -> documents.Cylinder:
+    return documents.Cylinder(id=document_id(cylinder), **{name: getattr(cylinder, name) for name in POSTED})
+
+
+async def post(session: AsyncSession, cylinder: Cylinder) -> None:
+    """Written again only where what a verdict needs has changed: intake compares the content."""
+    await intake.post(session, unit_id=cylinder.organisation_id, document=document(cylinder))
+
+
+def unknown() -> MissingError:
+    return MissingError("cylinder.unknown", "没有这个气瓶。", "There is no such cylinder.")

@@ -1,0 +1,132 @@
+"""Cylinders as the office sees them: lists, and one with its chain."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts import service as accounts
+from backend.customers import service as customers
+from backend.cylinders.models import Cylinder
+from backend.cylinders.rules import DUE_SOON_DAYS, State, state_of
+from backend.cylinders.schemas import ContradictionOut, CylinderLine, CylinderOut, MovementOut, ReasonOut
+from backend.cylinders.service.movements import custody_of, movements_of
+from backend.cylinders.service.posting import POSTED, document, unknown
+from backend.pages import Page
+from backend.scope import Caller, scoped, within
+from sync.databases import BEIJING
+from sync.rules.cylinders import verdict
+
+_LISTED = (*("id", "organisation_id", *POSTED, "storage_position", "holder_kind", "holder_id", "holder_since"),)
+
+
+async def list_cylinders(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    search: str = "",
+    organisation_id: str = "",
+    specification: str = "",
+    state: State | None = None,
+    holder_kind: str = "",
+    holder_id: str = "",
+    limit: int = 100,
+    offset: int = 0,
+) -> Page[CylinderLine]:
+    """`search`: part of the code, factory number or tag UID (with or without colons)."""
+    wanted: list[ColumnElement[bool]] = [within(Cylinder.organisation_id, caller)]
+    pairs = (
+        (Cylinder.organisation_id, organisation_id),
+        (Cylinder.specification, specification),
+        (Cylinder.holder_kind, holder_kind),
+        (Cylinder.holder_id, holder_id),
+    )
+    wanted += [column == value for column, value in pairs if value]
+    if search:
+        uid = search.replace(":", "").replace(" ", "").upper()
+        wanted.append(
+            or_(
+                Cylinder.code.icontains(search, autoescape=True),
+                Cylinder.factory_number.icontains(search, autoescape=True),
+                func.replace(Cylinder.tag_uid, ":", "").contains(uid, autoescape=True),
+            )
+        )
+    if state is not None:
+        wanted.append(_is(state, datetime.now(BEIJING).date()))
+    total = await session.scalar(select(func.count(Cylinder.id)).where(*wanted))
+    query = select(Cylinder).where(*wanted).order_by(Cylinder.code, Cylinder.id).limit(limit).offset(offset)
+    rows = (await session.scalars(query.execution_options(populate_existing=True))).all()
+    return Page(await _lines(session, rows), total or 0)
+
+
+def _is(state: State, today: date) -> ColumnElement[bool]:
+    """`rules.state_of`, asked of the table."""
+    ended = func.coalesce(Cylinder.service_ends_on < today, False)
+    overdue = func.coalesce(Cylinder.next_inspection_on < today, False)
+    soon = func.coalesce(Cylinder.next_inspection_on <= today + timedelta(days=DUE_SOON_DAYS), False)
+    alive = ~Cylinder.scrapped
+    by_state: dict[State, ColumnElement[bool]] = {
+        "scrapped": Cylinder.scrapped.is_(True),
+        "service_ended": alive & ended,
+        "overdue": alive & ~ended & overdue,
+        "due_soon": alive & ~ended & ~overdue & soon,
+        "normal": alive & ~ended & ~overdue & ~soon,
+    }
+    return by_state[state]
+
+
+async def _lines(session: AsyncSession, rows: Sequence[Cylinder]) -> list[CylinderLine]:
+    names = await _holder_names(session, rows)
+    today = datetime.now(BEIJING).date()
+    return [
+        CylinderLine(
+            state=state_of(
+                scrapped=row.scrapped,
+                service_ends_on=row.service_ends_on,
+                next_inspection_on=row.next_inspection_on,
+                today=today,
+            ),
+            holder_name=names.get(row.holder_id, ""),
+            **{name: getattr(row, name) for name in _LISTED},
+        )
+        for row in rows
+    ]
+
+
+async def _holder_names(session: AsyncSession, rows: Sequence[Cylinder]) -> dict[str, str]:
+    def held_by(kind: str) -> list[str]:
+        return sorted({row.holder_id for row in rows if row.holder_kind == kind})
+
+    names = await accounts.staff_names(session, held_by("vehicle"))
+    found = await customers.names_of(session, held_by("customer"))
+    names |= {key: line.name or line.code for key, line in found.items()}
+    for station_id in held_by("station"):
+        names[station_id] = (await accounts.find_organisation(session, station_id)).name
+    return names
+
+
+async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str) -> CylinderOut:
+    query = select(Cylinder).where(Cylinder.id == cylinder_id)
+    cylinder: Cylinder | None = await session.scalar(
+        scoped(query, Cylinder.organisation_id, caller).execution_options(populate_existing=True)
+    )
+    if cylinder is None:
+        raise unknown()
+    movements = await movements_of(session, cylinder.id)
+    names = await accounts.staff_names(session, [movement.staff_id for movement in movements])
+    custody = custody_of(cylinder, movements)
+    judged = verdict(document(cylinder), cylinder.code, datetime.now(BEIJING).date(), "delivery")
+    own = [name for name in MovementOut.__struct_fields__ if name != "staff_name"]
+    archive = ("factory_number", "standard", "last_inspected_on", "tare_kg", "water_capacity_l", "registered_at")
+    return CylinderOut(
+        cylinder=(await _lines(session, [cylinder]))[0],
+        allowed=judged.allowed,
+        reasons=[ReasonOut(reason.code, reason.zh, reason.en) for reason in judged.reasons],
+        chain=[
+            MovementOut(staff_name=names.get(m.staff_id, ""), **{name: getattr(m, name) for name in own})
+            for m in reversed(movements)
+        ],
+        contradictions=[ContradictionOut(c.kind, c.earlier, c.later) for c in custody.contradictions],
+        **{name: getattr(cylinder, name) for name in archive},
+    )
