@@ -44,6 +44,14 @@ def csv_response(name: str, heads: Mapping[str, str], rows: Iterable[msgspec.Str
 
 
 def _cell(value: Any) -> str:
+    text = plain_text(value)
+    # A spreadsheet would run a text that begins like a formula.
+    may_run = isinstance(value, str | list | tuple) and text[:1] in {"=", "+", "-", "@", "\t", "\r"}
+    return "'" + text if may_run else text
+
+
+def plain_text(value: Any) -> str:
+    """What a cell of a spreadsheet says."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -51,7 +59,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, list | tuple):
-        return "、".join(_cell(part) for part in value)
-    text = str(value)
-    # A spreadsheet would run a text that begins like a formula.
-    return "'" + text if isinstance(value, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+        return "、".join(plain_text(part) for part in value)
+    return str(value)
