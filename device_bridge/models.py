@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 import msgspec
 
+from device_bridge.tag_slots import Slot
+
 
 class Fix(msgspec.Struct, frozen=True):
     """One position in WGS-84 degrees; `accuracy_m` is the radius that holds about two thirds of the errors."""
@@ -50,13 +52,25 @@ class FoundDetector(msgspec.Struct, frozen=True):
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """A tag read whole. `text` is our code; it is "" on an empty tag and on a foreign one."""
+    """A tag read whole. `text` is our code; it is "" on an empty tag, on a foreign one and on a small one that has room
+    for the public page alone. `slots` are its entries, not judged yet (`tag_content.judge`).
+    """
 
     uid: str
     kind: str
     text: str
     empty: bool
     foreign: bool
+    page_url: str = ""
+    slots: tuple[Slot | None, ...] = ()
+
+
+class WrittenTag(msgspec.Struct, frozen=True):
+    """What a tag holds after writing, and the fields that it had no room for."""
+
+    tag: Tag
+    sequence: int
+    left_out: tuple[str, ...] = ()
 
 
 class Code(msgspec.Struct, frozen=True):

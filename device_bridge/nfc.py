@@ -1,37 +1,35 @@
 """NFC tags on cylinders and check points, read and written with nfcpy.
 
-What a tag holds: one NDEF external record `qixun:code` with the code in UTF-8, and, if the company has a public
-page for it, a URI record that any phone opens. nfcpy blocks, so each call runs in a thread of its own that gives up
-by itself shortly after the deadline; callers never wait longer.
+What a tag holds: one NDEF external record `qixun:code` with the code in UTF-8; if the company has a public page for
+it, a URI record that any phone opens; and two entries about the cylinder (`tag_slots`, `tag_content`). nfcpy blocks,
+so each call runs in a thread of its own that gives up by itself shortly after the deadline; callers never wait longer.
 NDEF record types: NFC Forum RTD, external type "urn:nfc:ext:<domain>:<type>".
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
+import msgspec
 import ndef
 import nfc
 import nfc.clf
 import nfc.tag
 
+from device_bridge import tag_errors
 from device_bridge.errors import (
-    AddressInvalid,
     DeviceError,
-    DeviceGarbled,
-    DeviceLost,
-    DeviceMissing,
-    TagAbsent,
     TagRefused,
-    TagTorn,
 )
-from device_bridge.models import Tag
+from device_bridge.models import Tag, WrittenTag
+from device_bridge.nfc_memory import fitting_message, memory_of
+from device_bridge.tag_content import TagContent, fit
+from device_bridge.tag_slots import TagKey, read_slots, write_slot
 
 CODE_RECORD = "urn:nfc:ext:qixun:code"
 LONGEST_CODE_BYTES = 64
-ADDRESS_EXAMPLES = "usb, usb:072f:2200, tty:USB0:pn532, udp:127.0.0.1:54321"
 DRIVERS = ("usb", "tty", "com", "udp")
 DEFAULT_TIMEOUT_S = 10.0
 # ISO 14443 type A: what cylinder and check-point tags are (NTAG, DESFire). Each further technology to look for
@@ -46,36 +44,6 @@ Outcome = TypeVar("Outcome")
 
 # A reply that the radio lost looks to nfcpy like a tag without NDEF: only one that stays so is somebody else's.
 _LOOKS = 3
-
-
-class TagReader(Protocol):
-    async def read(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Tag:
-        """The tag that is held near. Raises TagAbsent, TagTorn, DeviceMissing, DeviceGarbled."""
-        ...
-
-    async def write(
-        self,
-        code: str,
-        *,
-        uid: str | None = None,
-        page_url: str | None = None,
-        replace_foreign: bool = False,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-    ) -> Tag:
-        """Writes `code`, reads it back and answers what the tag holds now.
-
-        With `uid` only that tag is written; a tag of somebody else only with `replace_foreign`. Raises what `read`
-        raises, and TagRefused. After TagTorn the tag may be empty: hold it near again and write again.
-        """
-        ...
-
-
-def open_tag_reader(address: str) -> TagReader:
-    """The reader that `address` names in nfcpy's words; opened at each call. Raises AddressInvalid."""
-    driver, _, rest = address.partition(":")
-    if driver not in DRIVERS or (driver != "usb" and not rest):
-        raise AddressInvalid(address, ADDRESS_EXAMPLES)
-    return NfcpyReader(address)
 
 
 def code_records(code: str, page_url: str | None = None) -> list[ndef.Record]:
@@ -117,17 +85,34 @@ class NfcpyReader:
         def write_and_check(tag: Any) -> Tag:
             before = _describe(tag)
             if uid is not None and before.uid != uid.upper():
-                raise _wrong_tag()
+                raise tag_errors.wrong_tag()
             if before.foreign and not replace_foreign:
-                raise _foreign_tag()
+                raise tag_errors.foreign_tag()
             _write_records(tag, records)
             # Silence is the only sign of a tag that was pulled away after its last page.
             after = _describe(tag) if tag.ndef is not None and not tag.ndef.has_changed else None
             if after is None or after.text != code:
-                raise _torn()
+                raise tag_errors.torn()
             return after
 
         return await self._with_tag(write_and_check, timeout_s)
+
+    async def write_entry(
+        self,
+        content: TagContent,
+        *,
+        uid: str,
+        keys: Sequence[TagKey],
+        page_url: str | None = None,
+        replace_foreign: bool = False,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> WrittenTag:
+        records = code_records(content.code, page_url)
+
+        def add(tag: Any) -> WrittenTag:
+            return _add_entry(tag, content, records, uid.upper(), tuple(keys), replace_foreign=replace_foreign)
+
+        return await self._with_tag(add, timeout_s)
 
     async def _with_tag(self, work: Callable[[Any], Outcome], timeout_s: float) -> Outcome:
         attempt = _Attempt(time.monotonic() + timeout_s)
@@ -142,12 +127,12 @@ class NfcpyReader:
         finally:
             attempt.give_up()
         if not done:
-            raise _absent()
+            raise tag_errors.absent()
         return thread.result()
 
     def _session(self, work: Callable[[Any], Outcome], attempt: "_Attempt") -> Outcome:
         if not self._radio.acquire(timeout=max(attempt.deadline - time.monotonic(), 0)):
-            raise _absent()
+            raise tag_errors.absent()
         try:
             return self._session_alone(work, attempt)
         finally:
@@ -174,11 +159,11 @@ class NfcpyReader:
             with nfc.ContactlessFrontend(self._address) as frontend:
                 while not is_over():
                     if frontend.connect(rdwr=looks, terminate=is_over) is False:
-                        raise _lost()
+                        raise tag_errors.lost()
         except OSError as error:
-            raise _missing() from error
+            raise tag_errors.missing() from error
         if not outcomes:
-            raise _absent()
+            raise tag_errors.absent()
         if isinstance(outcomes[0], DeviceError):
             raise outcomes[0]
         return outcomes[0]
@@ -217,103 +202,98 @@ def _outcome_of(work: Callable[[Any], Outcome], tag: Any) -> Outcome | DeviceErr
     except DeviceError as error:
         return error
     except (nfc.tag.TagCommandError, nfc.clf.CommunicationError) as error:
-        return _caused_by(_torn(), error)
+        return _caused_by(tag_errors.torn(), error)
 
 
 def _describe(tag: Any) -> Tag:
     uid, kind = bytes(tag.identifier).hex().upper(), str(getattr(tag, "product", tag.type))
     if not any(tag.ndef is not None for _ in range(_LOOKS)):
         if not tag.is_present:
-            raise _torn()
+            raise tag_errors.torn()
         return Tag(uid=uid, kind=kind, text="", empty=False, foreign=True)
     octets = bytes(tag.ndef.octets)
     try:
         records = list(ndef.message_decoder(octets, errors="strict")) if octets else []
         codes = [record.data.decode() for record in records if record.type == CODE_RECORD]
     except (ndef.DecodeError, UnicodeDecodeError) as error:
-        raise _garbled() from error
+        raise tag_errors.garbled() from error
+    pages = [record.uri for record in records if isinstance(record, ndef.UriRecord)]
+    memory = memory_of(tag)
+    slots = read_slots(memory) if memory else ()
+    ours = bool(codes) or any(slots)
     # An empty NDEF message is one empty record: what many shops sell.
-    empty = all(record.type == "" for record in records)
-    return Tag(uid=uid, kind=kind, text=codes[0] if codes else "", empty=empty, foreign=not empty and not codes)
+    empty = not ours and all(record.type == "" for record in records)
+    return Tag(
+        uid=uid,
+        kind=kind,
+        text=codes[0] if codes else "",
+        empty=empty,
+        foreign=not empty and not ours,
+        page_url=pages[0] if pages else "",
+        slots=slots if any(slots) else (),
+    )
 
 
 def _write_records(tag: Any, records: list[ndef.Record]) -> None:
-    if tag.ndef is None or not tag.ndef.is_writeable:
-        raise TagRefused(
-            "标签已锁定，不能写入",
-            "the tag is locked",
-            "请换一张标签，或只使用二维码",
-            "use another tag, or the QR code alone",
-        )
-    octets = b"".join(ndef.message_encoder(records))
-    if len(octets) > tag.ndef.capacity:
-        raise TagRefused("标签容量不足", "the tag is too small", "请使用容量更大的标签", "use a tag with more memory")
+    _require_writeable(tag)
+    octets = fitting_message(tag, records, None)
+    if len(octets) < len(b"".join(ndef.message_encoder(records))):
+        raise tag_errors.too_small()
     tag.ndef.octets = octets
+
+
+def _require_writeable(tag: Any) -> None:
+    if tag.ndef is None or not tag.ndef.is_writeable:
+        raise tag_errors.locked()
+
+
+def _add_entry(
+    tag: Any,
+    content: TagContent,
+    records: list[ndef.Record],
+    uid: str,
+    keys: tuple[TagKey, ...],
+    *,
+    replace_foreign: bool,
+) -> WrittenTag:
+    before = _describe(tag)
+    if before.uid != uid:
+        raise tag_errors.wrong_tag()
+    if not replace_foreign and (before.foreign or is_other_s(before, keys)):
+        raise tag_errors.foreign_tag()
+    _require_writeable(tag)
+    memory = memory_of(tag)
+    octets = fitting_message(tag, records, memory)
+    if bytes(tag.ndef.octets) != octets:
+        tag.ndef.octets = octets
+        # Silence is the only sign of a tag that was pulled away after its last page.
+        if tag.ndef is None or tag.ndef.has_changed or bytes(tag.ndef.octets) != octets:
+            raise tag_errors.torn()
+        memory = memory_of(tag)
+    if memory is None:
+        raise tag_errors.too_small()
+    raw_uid = bytes.fromhex(uid)
+    left_out: list[tuple[str, ...]] = [()]
+
+    def make(sequence: int, room: int) -> bytes:
+        fitted = fit(content, room, raw_uid, sequence, keys[0])
+        left_out[0] = fitted.left_out
+        return fitted.packed
+
+    slot, previous = write_slot(memory, raw_uid, make, keys)
+    after = msgspec.structs.replace(
+        before, text=content.code, empty=False, foreign=False, slots=(slot, previous) if previous else (slot,)
+    )
+    return WrittenTag(after, slot.sequence, left_out[0])
+
+
+def is_other_s(tag: Tag, keys: Sequence[TagKey]) -> bool:
+    """Whether another company's entries lie on it: under keys of which we have none, and none of ours beside."""
+    slots = [slot for slot in tag.slots if slot is not None]
+    mine = {key.id for key in keys}
+    return bool(slots) and not any(slot.key_id in mine for slot in slots)
 
 
 def _caused_by(error: DeviceError, cause: BaseException) -> DeviceError:
     error.__cause__ = cause
     return error
-
-
-def _absent() -> TagAbsent:
-    return TagAbsent(
-        "没有读到标签",
-        "no tag was read",
-        "请把标签贴近读卡区；读不到时请扫二维码或手工输入钢印号",
-        "hold the tag to the reader; if it still fails scan the QR code or type the stamped number",
-    )
-
-
-def _torn() -> TagTorn:
-    return TagTorn(
-        "标签离开过早",
-        "the tag was taken away too early",
-        "请再次贴近并保持不动，直到提示完成",
-        "hold it near again and keep still until it is done",
-    )
-
-
-def _garbled() -> DeviceGarbled:
-    return DeviceGarbled(
-        "标签内容损坏",
-        "the tag's content is damaged",
-        "请扫二维码或手工输入钢印号，并上报标签损坏",
-        "scan the QR code or type the stamped number, and report the damaged tag",
-    )
-
-
-def _missing() -> DeviceMissing:
-    return DeviceMissing(
-        "没有找到读卡器",
-        "the tag reader was not found",
-        "请检查读卡器连接；可先扫二维码或手工输入编号",
-        "check its cable; meanwhile scan the QR code or type the number",
-    )
-
-
-def _lost() -> DeviceLost:
-    return DeviceLost(
-        "读卡器断开",
-        "the tag reader is gone",
-        "请检查读卡器连接；记录继续，可先扫二维码",
-        "check its cable; the record goes on, scan the QR code meanwhile",
-    )
-
-
-def _wrong_tag() -> TagRefused:
-    return TagRefused(
-        "不是要写的那张标签",
-        "this is another tag than the one to be written",
-        "请贴近正确的标签",
-        "hold the right tag near",
-    )
-
-
-def _foreign_tag() -> TagRefused:
-    return TagRefused(
-        "标签里有其他单位的内容",
-        "the tag holds somebody else's content",
-        "请确认后选择覆盖，或换一张标签",
-        "confirm that it may be replaced, or use another tag",
-    )

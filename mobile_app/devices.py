@@ -19,7 +19,7 @@ from device_bridge.errors import AddressInvalid, DeviceError, DeviceLost
 from device_bridge.gps import open_gps
 from device_bridge.health import battery_percent, free_storage_bytes
 from device_bridge.models import Fix, GasReading, InstrumentInfo
-from device_bridge.nfc import TagReader, open_tag_reader
+from device_bridge.tag_reader import TagReader, open_tag_reader
 from mobile_app.files import read_struct, write_durable
 from mobile_app.phone import Phone
 from mobile_app.shift.work import Probes

@@ -13,7 +13,8 @@ from device_bridge.errors import (
     TagTorn,
 )
 from device_bridge.models import Tag
-from device_bridge.nfc import code_records, open_tag_reader
+from device_bridge.nfc import code_records
+from device_bridge.tag_reader import open_tag_reader
 
 
 @pytest.fixture
