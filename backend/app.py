@@ -22,6 +22,7 @@ from backend import errors, figures
 from backend.accounts import routes as accounts
 from backend.accounts import service as accounts_service
 from backend.accounts.keys import SigningKeys
+from backend.certificates import routes as certificates
 from backend.customers import routes as customers
 from backend.cylinders import routes as cylinders
 from backend.db import Database, transaction
@@ -59,6 +60,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     hazards.router,
     customers.router,
     cylinders.router,
+    certificates.router,
     deliveries.router,
     regulator.router,
 )

@@ -9,6 +9,7 @@ from procrastinate import App, Blueprint, JobContext, PsycopgConnector, RetryStr
 from procrastinate.schema import SchemaManager
 
 from backend.accounts import service as accounts
+from backend.certificates import service as certificates
 from backend.db import Database, libpq_url
 from backend.patrol import service as patrol
 from backend.reference import service as reference
@@ -51,9 +52,10 @@ async def generate_patrol_tasks(context: JobContext, timestamp: int) -> None:
 @jobs.periodic(cron="*/10 * * * *")
 @jobs.task(name="post_reference", queueing_lock="post_reference", pass_context=True, retry=_again)
 async def post_reference(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
-    """Lists and limits to units that do not have them yet."""
+    """Lists, limits and certificates to units that do not have them yet."""
     async with _database(context).sessions() as session, session.begin():
         await reference.post_everywhere(session)
+        await certificates.post_everywhere(session)
 
 
 @jobs.periodic(cron="17 * * * *")

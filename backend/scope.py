@@ -30,6 +30,8 @@ RIGHTS = frozenset(
         "customer.edit",
         "network.view",
         "network.import",
+        "certificate.view",
+        "certificate.edit",
         "records.review",
         "devices.manage",
         "accounts.manage",

@@ -36,6 +36,7 @@ TOPICS = {
     "visit": ("deliveries", "delivery.view"),
     "cylinder": ("cylinders", "cylinder.view"),
     "cylinders": ("cylinders", "cylinder.view"),
+    "certificate": ("certificates", "certificate.view"),
     "customer": ("customers", "customer.view"),
     "device": ("devices", "devices.manage"),
     "hub": ("devices", "devices.manage"),

@@ -8,6 +8,7 @@ from litestar.static_files import create_static_files_router
 from web_console import basemap, errors, live
 from web_console.pages import (
     audit,
+    certificates,
     customers,
     cylinders,
     databases,
@@ -15,6 +16,7 @@ from web_console.pages import (
     devices,
     findings,
     hazards,
+    ledgers,
     overview,
     people,
     plans,
@@ -58,6 +60,8 @@ pages = Router(
         *deliveries.handlers,
         *customers.handlers,
         *cylinders.handlers,
+        *ledgers.handlers,
+        *certificates.handlers,
         *review.handlers,
         *databases.handlers,
         *devices.handlers,

@@ -27,6 +27,7 @@ RECORDS = {
     # What the office wrote, where a contradiction names it.
     "task.patrol": ("巡线任务", "patrol task"),
     "task.delivery": ("配送任务", "delivery task"),
+    "reference.certificate": ("证照", "certificate"),
     "reference.cylinder": ("气瓶档案", "cylinder's record"),
 }
 
@@ -104,6 +105,10 @@ LISTS = {
     "payment_method": ("收款方式", "Methods of payment"),
     "returned_cylinder_fault": ("空瓶异常", "Faults of returned cylinders"),
     "customer_category": ("客户类别", "Classes of customers"),
+    "staff_certificate": ("人员证照", "Staff certificates"),
+    "company_certificate": ("企业证照", "Company licences"),
+    "station_certificate": ("场站证照", "Station certificates"),
+    "vehicle_certificate": ("车辆证照", "Vehicle certificates"),
     "facility_kind": ("设施类型", "Kinds of facilities"),
     "visit_outcome": ("到访结果", "Outcomes of a visit"),
 }
@@ -174,6 +179,8 @@ ACTIONS = {
     "customer.saved": ("保存客户档案", "saved a customer"),
     "customer.identity_read": ("查看证件号码", "read an identity number"),
     "cylinder.saved": ("保存气瓶档案", "saved a cylinder"),
+    "certificate.saved": ("保存证照", "saved a certificate"),
+    "certificate.withdrawn": ("作废证照", "withdrew a certificate"),
     "record.quarantined": ("记录转待核实", "a record was held"),
     "record.replayed": ("重放收下", "replayed a record"),
     "record.dismissed": ("记录不采用", "dismissed a record"),

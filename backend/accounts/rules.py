@@ -19,8 +19,12 @@ ROLES = {
     "dispatcher": Role(
         "调度员", "Dispatcher", _VIEW | {"patrol.plan", "delivery.plan", "records.review", "customer.edit"}
     ),
-    "safety_officer": Role("安全管理员", "Safety officer", _VIEW | {"hazard.decide"}),
-    "station_keeper": Role("站长", "Station keeper", _VIEW | {"cylinder.edit", "customer.edit", "delivery.plan"}),
+    "safety_officer": Role("安全管理员", "Safety officer", _VIEW | {"hazard.decide", "certificate.edit"}),
+    "station_keeper": Role(
+        "站长",
+        "Station keeper",
+        _VIEW | {"cylinder.edit", "customer.edit", "delivery.plan", "certificate.edit"},
+    ),
     "network_engineer": Role("管网管理员", "Network engineer", _VIEW | {"network.import"}),
     "company_admin": Role("企业管理员", "Company administrator", RIGHTS - {"regulator.manage"}),
     "supervisor": Role("监管人员", "Regulator's officer", _VIEW | {"audit.view"}),

@@ -1,6 +1,7 @@
 """The lists and limits that a company starts with, until its administrator changes them."""
 
 from sync.documents.reference import ListEntry
+from sync.rules.certificates import FILLER, FILLING_LICENCE, ROAD_TRANSPORT
 
 
 def _entries(*rows: tuple[str, str, str] | tuple[str, str, str, str]) -> tuple[ListEntry, ...]:
@@ -145,6 +146,34 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
         ("commercial", "工商", "Commercial or industrial"),
         ("institution", "机关学校", "Institution or school"),
     ),
+    "staff_certificate": _entries(
+        (FILLER, "气瓶充装作业人员证", "Cylinder filler's certificate"),
+        ("filling_inspector", "充装前后检查员证", "Inspector's certificate for filling"),
+        ("safety_manager", "安全生产管理人员考核合格证", "Safety manager's certificate"),
+        ("gas_operator", "燃气经营企业从业人员证", "Gas trade worker's certificate"),
+        ("delivery", "送气服务人员证", "Delivery worker's certificate"),
+        ("dangerous_goods_driver", "危险货物运输驾驶员证", "Driver of dangerous goods"),
+        ("dangerous_goods_escort", "危险货物运输押运员证", "Escort of dangerous goods"),
+        ("pressure_vessel", "压力容器作业人员证", "Pressure vessel operator"),
+    ),
+    "company_certificate": _entries(
+        (FILLING_LICENCE, "气瓶充装许可证", "Cylinder filling licence"),
+        ("gas_business", "燃气经营许可证", "Gas business licence"),
+        ("dangerous_goods_transport", "道路危险货物运输许可证", "Licence to carry dangerous goods"),
+        ("work_safety", "安全生产许可证", "Work safety licence"),
+    ),
+    "station_certificate": _entries(
+        ("gas_station", "燃气经营许可证（站点）", "Gas business licence of the station"),
+        ("supply_station", "供应站许可证", "Supply station licence"),
+        ("pressure_vessel_registration", "特种设备使用登记证", "Registration of pressure vessels"),
+        ("fire_acceptance", "消防验收合格证", "Fire protection acceptance"),
+        ("lightning_protection", "防雷检测报告", "Lightning protection test"),
+    ),
+    "vehicle_certificate": _entries(
+        (ROAD_TRANSPORT, "道路运输证", "Road transport certificate"),
+        ("driving_licence", "行驶证年检", "Vehicle's yearly inspection"),
+        ("insurance", "承运人责任险", "Carrier's liability insurance"),
+    ),
     "facility_kind": _entries(
         ("valve", "阀门", "Valve"),
         ("regulator_box", "调压箱", "Regulator box"),
@@ -165,4 +194,5 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
 # Figures that the company confirms; the telephone is that of the invented demonstration company's emergency line.
 LEAK_ALARM_PPM = 500.0
 LEAK_EMERGENCY_PPM = 10_000.0
+CERTIFICATE_REMINDER_DAYS = (60, 30, 7)
 CUSTOMER_REQUIRED_FIELDS = ("code", "name", "category", "phone", "address", "identity_number")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from backend.reference.defaults import CERTIFICATE_REMINDER_DAYS
 from sync.documents.envelope import Word
 from sync.documents.reference import ListEntry
 
@@ -29,6 +30,10 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     leak_emergency_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     customer_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)]
     gas_unit: Word = "ppm"
+    # How many days ahead of a certificate's last day the office is reminded of it.
+    certificate_reminder_days: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...], msgspec.Meta(min_length=1, max_length=5)
+    ] = CERTIFICATE_REMINDER_DAYS
     voice_note_at_most_s: Annotated[float, msgspec.Meta(ge=5, le=60)] = 60.0
 
 

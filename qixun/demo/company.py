@@ -18,6 +18,7 @@ from backend.network.importing import import_network
 from backend.reference import service as reference
 from backend.scope import RIGHTS, Caller, Grant
 from backend.settings import Settings
+from qixun.demo.ledgers import write_ledgers
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD
 
 SAFETY = "S001"
@@ -42,6 +43,7 @@ async def found_company(database: Database, settings: Settings) -> None:
         await import_network(session, None, path, organisation_id=units[PATROL_UNIT].id)
         await _customers(session, caller, units[STATION].id)
         await _cylinders(session, caller, units)
+        await write_ledgers(session, caller)
 
 
 async def _organisation(session: AsyncSession, settings: Settings) -> tuple[dict[str, Organisation], Caller]:

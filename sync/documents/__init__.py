@@ -16,7 +16,7 @@ from sync.documents.patrol import (
 )
 from sync.documents.photos import Photo, VoiceNote
 from sync.documents.receipts import Membership, QuarterClosed, Receipt
-from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.documents.tasks import DeliveryTask, PatrolTask
 
 FieldRecord = (
@@ -46,6 +46,7 @@ BackendWritten = (
     | Pipe
     | Facility
     | Cylinder
+    | Certificate
     | ChoiceList
     | CompanySettings
 )

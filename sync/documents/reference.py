@@ -1,7 +1,7 @@
 """Reference data of a unit (`unit_<id>`), read-only on phones: what they decide on offline, never whereabouts."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -46,6 +46,16 @@ class Cylinder(BackendDocument, tag="reference.cylinder", frozen=True, kw_only=T
     owned: Annotated[bool, label("自有产权", "Own cylinder")] = True
     scrapped: Annotated[bool, label("已报废", "Scrapped")] = False
     tag_torn: Annotated[bool, label("标签损坏", "Tag damaged")] = False
+
+
+class Certificate(BackendDocument, tag="reference.certificate", frozen=True, kw_only=True):
+    """What a member of staff, company, station or vehicle must hold: `kind` is an entry of the company's lists."""
+
+    holder_kind: Annotated[Literal["staff", "company", "station", "vehicle"], label("持证人类型", "Kind of holder")]
+    holder_id: Annotated[Id, label("持证人", "Holder")]
+    kind: Annotated[Word, label("证照类型", "Certificate")]
+    number: Annotated[Word, label("证号", "Number")]
+    expires_on: Annotated[date, label("有效期至", "Valid until")]
 
 
 class ListEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

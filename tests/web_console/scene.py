@@ -32,6 +32,7 @@ from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoa
 from sync.documents.envelope import Moment, Position, Record, encode_body, new_id
 from sync.documents.photos import Photo, VoiceNote
 from tests.factories import accounts, records
+from tests.web_console.ledgers import write_ledgers
 from tests.web_console.town import crossing, write_facilities, write_pipes
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -171,6 +172,7 @@ async def make_scene(session: AsyncSession, folder: Path) -> Scene:
     await _findings(session, scene)
     scene.wang = phones["wang"]
     await _gas(session, scene)
+    await write_ledgers(session, scene)
     return scene
 
 

@@ -14,7 +14,6 @@ from backend.accounts import service as accounts
 from backend.errors import AppError, UnusableError
 from backend.network import service as network
 from backend.reference import service as reference
-from backend.reference.schemas import SettingsFields
 from backend.scope import requires, signed_in
 from backend.settings import Settings
 from sync.documents.reference import ListEntry
@@ -36,6 +35,7 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     leak_emergency_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     customer_required_fields: tuple[str, ...] = ()
     gas_unit: str = "ppm"
+    certificate_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...] = ()
 
 
 @get("/settings", guards=[signed_in])
@@ -57,8 +57,12 @@ async def show(request: Visit, session: AsyncSession) -> Response[str] | Redirec
 @post("/settings", guards=[requires("accounts.manage")], status_code=204)
 async def save(request: Visit, session: AsyncSession) -> Response[None]:
     form = await read_form(request, LimitsForm)
-    fields = SettingsFields(**msgspec.structs.asdict(form))
     caller = visitor(request).narrowed("accounts.manage")
+    # What the form does not offer stays as it is.
+    before = (await reference.find_settings(session, caller.company_id)).fields
+    given = msgspec.structs.asdict(form)
+    given["certificate_reminder_days"] = form.certificate_reminder_days or before.certificate_reminder_days
+    fields = msgspec.structs.replace(before, **given)
     saved = await reference.change_settings(session, caller, caller.company_id, fields)
     t = translate_into(language_of(request))
     return done(toast=t("已保存为第 {n} 版，会发到各单位的手机", n=saved.version))

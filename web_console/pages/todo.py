@@ -1,18 +1,21 @@
 """待处理: everything that waits for the office, by how urgent it is; a click locates it, a button deals with it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.certificates import service as certificates
 from backend.hazards import service as hazards
 from backend.intake import conflicts, quarantined
 from backend.patrol import service as patrol
 from backend.scope import Caller, signed_in
 from web_console.lists import words_for
-from web_console.rendering import Visit, agoer, language_of, render, today, translate_into
+from web_console.rendering import Visit, agoer, language_of, render, sayer, today, translate_into
 from web_console.visiting import with_right
 
 # Works that nobody has reported on for so long are not guarded.
@@ -51,6 +54,7 @@ class Asked:
             ("hazard.view", self._works),
             ("hazard.view", self._hazards),
             ("patrol.view", self._tasks),
+            ("certificate.view", self._certificates),
             ("devices.manage", self._devices),
             ("records.review", self._records),
         ):
@@ -176,6 +180,45 @@ class Asked:
                 action=self.t("改派"),
             )
             for task in page.items
+        ]
+
+    async def _certificates(self, caller: Caller) -> list[Item]:
+        """Each one that has run out or is about to; the rest of those that are due in one line for each reminder."""
+        say, place = sayer(language_of(self.request)), "/ledgers/certificates"
+        counted = await certificates.expiry(self.session, caller)
+        nearest = min(counted.due, default=0)
+        items: list[Item] = []
+        states: tuple[Literal["expired", "due"], ...] = ("expired", "due")
+        for state in states:
+            page = await certificates.list_certificates(self.session, caller, state=state, limit=_MOST)
+            items += [
+                Item(
+                    urgency="day",
+                    kind="other",
+                    shape="icon:event_busy",
+                    tone="danger",
+                    title=f"{say((one.kind_zh, one.kind_en))} · {one.holder_name}",
+                    detail=self.t("过期 {n} 天", n=-one.days_left)
+                    if state == "expired"
+                    else self.t("剩 {n} 天", n=one.days_left),
+                    href=f"{place}?holder_kind={one.holder_kind}&state={state}&search={quote(one.number)}",
+                    action=self.t("换证"),
+                )
+                for one in page.items
+                if state == "expired" or one.due_within == nearest
+            ]
+        later = [(days, n) for days, n in sorted(counted.due.items()) if n and days != nearest]
+        return items + [
+            Item(
+                urgency="later",
+                kind="other",
+                shape="icon:event_upcoming",
+                title=self.t("{n} 张证照 {days} 天内到期", n=n, days=days),
+                detail=self.t("请提前办理换证"),
+                href=f"{place}?state=due",
+                action=self.t("查看"),
+            )
+            for days, n in later
         ]
 
     async def _devices(self, caller: Caller) -> list[Item]:

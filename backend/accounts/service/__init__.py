@@ -15,6 +15,7 @@ from backend.accounts.service.organisations import (
     find_company,
     find_organisation,
     list_organisations,
+    organisations_by_id,
     same_company,
     units_under,
 )
@@ -38,9 +39,11 @@ from backend.accounts.service.staff import (
     roles_of,
     set_active,
     set_units,
+    staff_by_id,
     staff_names,
     staff_of_unit,
     units_of,
+    when_units_changed,
     withdraw_role,
 )
 
@@ -68,6 +71,7 @@ __all__ = [
     "list_people",
     "list_staff",
     "open_console_session",
+    "organisations_by_id",
     "refresh",
     "reinstate_device",
     "report_status",
@@ -80,10 +84,12 @@ __all__ = [
     "set_units",
     "sign_in",
     "sign_out",
+    "staff_by_id",
     "staff_names",
     "staff_of_unit",
     "units_of",
     "units_under",
+    "when_units_changed",
     "withdraw_client",
     "withdraw_role",
 ]

@@ -1,6 +1,6 @@
 """The organisation tree: province > city > county > company > unit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -40,6 +40,12 @@ async def list_organisations(session: AsyncSession, caller: Caller) -> Sequence[
     return (
         await session.scalars(scoped(select(Organisation), Organisation.id, caller).order_by(Organisation.path))
     ).all()
+
+
+async def organisations_by_id(session: AsyncSession, organisation_ids: Iterable[str]) -> dict[str, Organisation]:
+    """Those of them that there are, for lists that name them."""
+    rows = await session.scalars(select(Organisation).where(Organisation.id.in_(set(organisation_ids))))
+    return {organisation.id: organisation for organisation in rows}
 
 
 async def find_organisation(session: AsyncSession, organisation_id: str, caller: Caller | None = None) -> Organisation:

@@ -1,6 +1,6 @@
 """People: who they are, which units they belong to, what they may do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, or_, select, update
@@ -19,6 +19,14 @@ from backend.errors import ConflictingError, MissingError, NotAllowedError, Unus
 from backend.intake import service as intake
 from backend.scope import Caller, scoped
 from sync.documents.receipts import Membership, MembershipUnit
+
+Listener = Callable[[AsyncSession, str], Awaitable[None]]
+# Who sends what concerns a person after him to his units. (They know accounts, not it them.)
+_listeners: list[Listener] = []
+
+
+def when_units_changed(listener: Listener) -> None:
+    _listeners.append(listener)
 
 
 async def create_staff(
@@ -76,6 +84,11 @@ async def list_staff(
     return (await session.scalars(statement.limit(limit).offset(offset))).all()
 
 
+async def staff_by_id(session: AsyncSession, staff_ids: Iterable[str]) -> dict[str, Staff]:
+    """Those of them that there are, active or not."""
+    return {staff.id: staff for staff in await session.scalars(select(Staff).where(Staff.id.in_(set(staff_ids))))}
+
+
 async def staff_names(session: AsyncSession, staff_ids: Iterable[str]) -> dict[str, str]:
     """Names for lists that show who did it."""
     rows = await session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(set(staff_ids))))
@@ -120,6 +133,8 @@ async def set_units(session: AsyncSession, caller: Caller | None, staff_id: str,
     await intake.post(session, staff_id=staff.id, document=membership)
     for unit in units:
         await intake.provision_unit(session, unit.id)
+    for listener in _listeners:
+        await listener(session, staff.id)
     facts = {"units": sorted(unit.id for unit in units), "version": staff.membership_version}
     await audit.record(
         session, caller, "staff.units_set", "staff", staff.id, facts, organisation_id=staff.organisation_id
