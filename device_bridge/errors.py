@@ -6,6 +6,7 @@ DeviceError
 ├── DeviceLost         it was there and has gone silent; the record goes on without it
 │   └── TagTorn        the tag left while it was read or written
 ├── DeviceGarbled      it answers, but not with anything that can be understood
+├── LockRefused        the gun's lock does not do what it was told
 ├── TagRefused         the tag is read-only, too small, or not the one that was asked for
 └── AddressInvalid     the setting that names the device cannot be read
 """
@@ -44,6 +45,10 @@ class TagTorn(DeviceLost):
 
 
 class DeviceGarbled(DeviceError):
+    pass
+
+
+class LockRefused(DeviceError):
     pass
 
 

@@ -78,3 +78,20 @@ class Code(msgspec.Struct, frozen=True):
 
     text: str
     symbology: str
+
+
+class ScaleInfo(msgspec.Struct, frozen=True):
+    """Which scale and which gun; `verified_until` is None where the scale does not tell it."""
+
+    number: str
+    gun_number: str
+    verified_until: date | None = None
+
+
+class Weight(msgspec.Struct, frozen=True):
+    """One weighing, gross. `at_target`: the scale has closed its lock by itself, at the weight that was set."""
+
+    kg: float
+    stable: bool
+    unlocked: bool
+    at_target: bool = False

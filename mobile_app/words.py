@@ -28,6 +28,9 @@ RECORD_TITLES: dict[str, tuple[str, str]] = {
     "delivery.checked": ("随瓶安检", "Check at delivery"),
     "delivery.completed": ("送气签收", "Delivery"),
     "visit.failed": ("到访未成", "Visit failed"),
+    "filling.checked_before": ("充装前检查", "Check before filling"),
+    "cylinder.filled": ("充装", "Filling"),
+    "filling.checked_after": ("充装后检查", "Check after filling"),
     "photo": ("照片", "Photo"),
     "voice_note": ("语音说明", "Voice note"),
 }

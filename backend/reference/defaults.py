@@ -65,7 +65,50 @@ _DELIVERY_CHECK = (
     ListEntry(code="leak_reading", zh="检漏读数", en="Leak reading", unit="ppm", limit=50.0, help_zh="不超过限值"),
 )
 
+
+def _sizes(**limits_kg: float) -> tuple[ListEntry, ...]:
+    """By size; a keyword cannot hold the point of YSP35.5."""
+    named = {size.replace("_", "."): limit for size, limit in limits_kg.items()}
+    return tuple(ListEntry(code=size, zh=size, en=size, unit="kg", limit=limit) for size, limit in named.items())
+
+
+# To be confirmed by each company. LPG: at most 0.42 kg for each litre of volume.
+_FILLING: dict[str, tuple[ListEntry, ...]] = {
+    "filling_check_before": _entries(
+        ("colour", "颜色、检验色标", "Colour and inspection mark"),
+        ("appearance", "外观", "Appearance"),
+        ("guard_valve", "护罩、瓶阀", "Guard and valve"),
+        ("stamp", "钢印清晰", "Stamp readable"),
+        ("residual_pressure", "剩余压力", "Residual pressure"),
+    ),
+    "filling_check_after": _entries(
+        ("leak", "检漏", "Leak test"),
+        ("deformation", "瓶体变形", "Deformation"),
+        ("filling_label", "充装标签", "Filling label"),
+        ("warning_label", "警示标签", "Warning label"),
+    ),
+    "filling_net_weight": _sizes(YSP4_7=1.9, YSP12=4.9, YSP26_2=10.9, YSP35_5=14.5, YSP118=49.0),
+    "filling_tolerance": _sizes(YSP4_7=0.1, YSP12=0.2, YSP26_2=0.3, YSP35_5=0.4, YSP118=0.5),
+    "filling_factor": (ListEntry(code="LPG", zh="液化石油气", en="LPG", unit="kg/L", limit=0.42),),
+    "filling_empty_limit": (
+        ListEntry(code="residue", zh="残液量不超过", en="Residue at most", unit="kg", limit=1.0),
+        ListEntry(code="below_tare", zh="低于皮重不超过", en="Below tare at most", unit="kg", limit=0.3),
+    ),
+    "refused_cylinder_action": _entries(
+        ("inspection", "送检验机构", "Sent to an inspection body"),
+        ("owner", "通知产权单位领回", "Owner told to take it back"),
+        ("scrapped", "报废处理", "Scrapped"),
+        ("tag_replaced", "补办标签", "Tag replaced"),
+        ("drained", "倒残后复秤合格", "Drained and weighed again"),
+        ("repaired", "维修后复查合格", "Repaired and checked"),
+        ("archive_mended", "更正档案", "Archive corrected"),
+        ("reported", "报告市场监管部门", "Reported to the market regulator"),
+        ("other", "其他", "Other"),
+    ),
+}
+
 LISTS: dict[str, tuple[ListEntry, ...]] = {
+    **_FILLING,
     "hazard_type": _HAZARD_TYPES,
     "hazard_grade": _entries(
         ("general", "一般", "General"), ("serious", "较大", "Serious"), ("major", "重大", "Major")

@@ -1,11 +1,13 @@
-"""Starts one simulated device: a receiver that walks (gps), a methane detector (detector), tags to hold near (tags)."""
+"""Starts one simulated device: a receiver that walks (gps), a methane detector (detector), tags to hold near (tags),
+a filling scale with its gun lock (scale).
+"""
 
 import argparse
 import asyncio
 import importlib
 import sys
 
-KINDS = ("gps", "detector", "tags")
+KINDS = ("gps", "detector", "tags", "scale")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import msgspec
 from sync.documents.cylinders import CylinderRefused, CylindersLoaded
 from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, VisitFailed
 from sync.documents.envelope import BackendDocument, Record, with_id
+from sync.documents.filling import CylinderFilled, FillingCheckedAfter, FillingCheckedBefore
 from sync.documents.hazards import HazardReported, LeakSuspected, ThirdPartyWorksReported
 from sync.documents.patrol import (
     CheckPointVisited,
@@ -34,6 +35,9 @@ FieldRecord = (
     | DeliveryChecked
     | DeliveryCompleted
     | VisitFailed
+    | FillingCheckedBefore
+    | CylinderFilled
+    | FillingCheckedAfter
     | Photo
     | VoiceNote
 )

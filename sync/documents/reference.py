@@ -46,6 +46,8 @@ class Cylinder(BackendDocument, tag="reference.cylinder", frozen=True, kw_only=T
     owned: Annotated[bool, label("自有产权", "Own cylinder")] = True
     scrapped: Annotated[bool, label("已报废", "Scrapped")] = False
     tag_torn: Annotated[bool, label("标签损坏", "Tag damaged")] = False
+    tare_kg: Annotated[float, label("皮重", "Tare", unit="kg")] | None = None
+    water_capacity_l: Annotated[float, label("水容积", "Water capacity", unit="L")] | None = None
 
 
 class Certificate(BackendDocument, tag="reference.certificate", frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from sync.documents.reference import Cylinder
 # Counts up when a reason is added or judged otherwise; a refusal records it.
 RULES_VERSION = 1
 
-Purpose = Literal["loading", "delivery", "return"]
+Purpose = Literal["loading", "delivery", "return", "filling"]
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

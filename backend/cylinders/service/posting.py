@@ -10,7 +10,7 @@ from sync.documents import reference as documents
 # What a phone needs for its verdict, offline.
 POSTED = (
     *("code", "specification", "medium", "tag_uid", "manufacturer", "made_on", "next_inspection_on"),
-    *("service_ends_on", "owned", "scrapped", "tag_torn"),
+    *("service_ends_on", "owned", "scrapped", "tag_torn", "tare_kg", "water_capacity_l"),
 )
 
 

@@ -18,7 +18,10 @@ from backend.scope import Caller, scoped, within
 from sync.databases import BEIJING
 from sync.rules.cylinders import verdict
 
-_LISTED = (*("id", "organisation_id", *POSTED, "storage_position", "holder_kind", "holder_id", "holder_since"),)
+_LISTED = (
+    *(name for name in POSTED if name in CylinderLine.__struct_fields__),
+    *("id", "organisation_id", "storage_position", "holder_kind", "holder_id", "holder_since"),
+)
 
 
 async def list_cylinders(

@@ -8,7 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 
-KINDS = ["gps", "tags", "detector"]
+KINDS = ["gps", "tags", "detector", "scale"]
 
 
 def wait_until_gone(process_id: int) -> bool:
