@@ -32,10 +32,14 @@ _log = logging.getLogger(__name__)
 
 
 def sign(fields: Mapping[str, Any], key: EllipticCurvePrivateKey, key_id: str) -> str:
-    """The `signature` of a document's fields (`_id` among them): `<key id>.<base64url>`."""
+    """The `signature` of a document's fields (`_id` among them): `<key id>.<base64url>`.
+
+    Deterministic (RFC 6979): what has to be written once more, to a hub that was put back or after a crash, is the same
+    revision as before, so that a phone which has the first copy does not hold two.
+    """
     if not isinstance(key.curve, SECP256R1) or not key_id or "." in key_id:
         raise ValueError("ES256 needs a P-256 key and a key id without a dot")
-    r, s = decode_dss_signature(key.sign(signed_bytes(fields), ECDSA(SHA256())))
+    r, s = decode_dss_signature(key.sign(signed_bytes(fields), ECDSA(SHA256(), deterministic_signing=True)))
     raw = r.to_bytes(NUMBER_BYTES, "big") + s.to_bytes(NUMBER_BYTES, "big")
     return f"{key_id}.{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
 

@@ -22,6 +22,7 @@ from backend import figures
 from backend.db import Database, new_key
 from backend.intake.hub import ChangedDocument, Changes, HubClient, HubError, Revision, number_of
 from backend.intake.models import HubDatabase, OutboxDocument
+from backend.intake.owners import hold_person
 from backend.intake.rules import Arrived, key_of, read_record
 from backend.intake.service import OUTBOX_CHANNEL
 from backend.intake.settling import is_passing
@@ -173,6 +174,8 @@ class Feed:
     async def _commit_page(self, database: DatabaseName, page: _Page, place: _Place, received_at: datetime) -> int:
         name, nonce = str(database), new_key()
         async with self._database.sessions() as session, session.begin():
+            if page.arrived:
+                await hold_person(session, database.owner)
             moved = await session.execute(
                 update(HubDatabase)
                 .where(HubDatabase.name == name, HubDatabase.seq == place.seq, HubDatabase.nonce == place.nonce)

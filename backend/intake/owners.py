@@ -6,6 +6,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.models import Device, FormerUnit, Organisation, Staff, StaffUnit
 from backend.intake.rules import Owner
 
+_LOCK_SPACE = 7_345_102
+
+
+async def hold_person(session: AsyncSession, staff_id: str) -> None:
+    """One transaction at a time takes from this person's databases, until it ends: his records and their photos come
+    from two, and a batch of each that did not see the other would leave a photo uncounted.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(staff_id))))
+
 
 async def find_owner(session: AsyncSession, staff_id: str) -> Owner | None:
     """None for somebody unknown. Revoked devices and units that he has left count: what was recorded before stays a

@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.intake import quarantined
+from backend.intake.owners import hold_person
 from backend.intake.rules import Arrived, storable
 from backend.intake.schemas import ReplayOut
 from backend.intake.taking import Setup, take_after_all
@@ -21,7 +22,9 @@ async def replay(session: AsyncSession, caller: Caller, quarantine_id: str, setu
         deleted=row.deleted,
         attachment=row.attachment,
     )
-    refused = await take_after_all(session, quarantined.database_of(row), arrived, setup, row.received_at)
+    database = quarantined.database_of(row)
+    await hold_person(session, database.owner)
+    refused = await take_after_all(session, database, arrived, setup, row.received_at)
     if refused is None:
         await quarantined.close(session, caller, row, "taken", "")
         return ReplayOut("taken")

@@ -112,6 +112,9 @@ class TestVerify:
 
 
 class TestSign:
+    def test_what_is_written_once_more_is_the_same_to_the_letter(self, receipt: Receipt) -> None:
+        assert signed(receipt) == signed(receipt)
+
     def test_another_curve_is_refused(self) -> None:
         with pytest.raises(ValueError, match="P-256"):
             sign({}, ec.generate_private_key(ec.SECP384R1()), "a")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from backend.db import Database
+from backend.intake import receipts
 from backend.intake.feed import BusyError, Feed
 from backend.intake.hub import HubClient, HubError
 from backend.intake.models import Fact, HubDatabase, IntakeEntry
@@ -77,6 +78,26 @@ async def test_two_workers_at_once_take_each_record_once(world, li):
     await world.feed.read(li.user)
     assert sorted(world.taken) == sorted(d["_id"] for d in documents)
     assert await counts(world) == (300, 300)
+
+
+async def test_records_and_photos_read_at_the_same_moment_leave_no_photo_uncounted(world, li, monkeypatch):
+    count = receipts.count_photos
+
+    async def count_slowly(session, fact_ids):
+        counted = await count(session, fact_ids)
+        await asyncio.sleep(1.5)  # the photo's batch would begin and end in here
+        return counted
+
+    world.push(li.user, records.document(li.hazard()))
+    await world.feed.read(li.user)  # its clock is known from now on: nothing about it is written any more
+    monkeypatch.setattr(receipts, "count_photos", count_slowly)
+    picture = records.jpeg()
+    photo = records.photo(picture, "hazard.reported:any", **li.who())
+    hazard = li.hazard(photos=(photo.id,))
+    world.push(li.user, records.document(hazard))
+    world.push_photo(li, photo, picture)
+    await asyncio.gather(world.feed.read(li.user), world.feed.read(li.media))
+    assert (await world.answers(li))[hazard.id].photos_arrived == 1
 
 
 async def test_without_the_lock_the_checkpoint_alone_keeps_it_once(world, li, monkeypatch):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from backend.db import Database
 from backend.intake.hub import HubClient, HubError
 from backend.intake.models import HubDatabase
 from backend.intake.running import Worker, run
@@ -76,10 +77,11 @@ async def test_a_hub_that_cannot_tell_what_changed_is_asked(world, li, monkeypat
         await until(there)
 
 
-async def test_two_workers_share_the_databases(world, li):
+async def test_two_workers_share_the_databases(world, li, own_settings):
     wang = await hire(world)
     documents = {p.user: [records.document(p.hazard()) for _ in range(60)] for p in (li, wang)}
-    workers = [Worker(world.database, world.client, world.setup) for _ in range(2)]
+    other = Database(own_settings)  # as in another process: a pool carries the readers of one worker
+    workers = [Worker(database, world.client, world.setup) for database in (world.database, other)]
     async with working(*(worker.run for worker in workers)):
         for start in range(0, 60, 6):
             for name, found in documents.items():
@@ -89,6 +91,7 @@ async def test_two_workers_share_the_databases(world, li):
             return len(await world.facts(li)) == len(await world.facts(wang)) == 60
 
         await until(all_there)
+    await other.close()
     assert len(world.taken) == len(set(world.taken)) == 120
 
 

@@ -1,0 +1,470 @@
+"""Takes the drawn steps in one town, one after the other, while everything in it goes on by itself."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.faults.checker import check
+from tests.faults.draws import PHONES, Step
+from tests.faults.evidence import gather, read_journal
+from tests.faults.hub import ADMIN
+from tests.faults.world import PASSWORD, World, http, until
+from tests.faults.zygote import Program
+
+# Long enough for the sweep that finds by itself what every hint has missed.
+HEALED_S = float(os.environ.get("P6_HEAL", "150"))
+_LOOK_S = 0.25
+_WAKE_S = 5.0
+_ANSWER_S = 60.0
+
+
+class Player:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ledger: dict[str, Any] = {"lost": {}, "acts": [], "restored": []}
+        self._due: list[tuple[int, str, int]] = []
+        self._owed = [0] * PHONES
+        self._open = [False] * PHONES
+        self._tokens: dict[int, tuple[dict[str, Any], float]] = {}
+        self._copies = {"hub": 0, "postgres": 0, **{f"phone{n}": 0 for n in range(PHONES)}}
+        self._number = 0
+
+    # From the first step to the last finding
+
+    def start(self) -> None:
+        """The whole town as it was when it was founded; that is also the first copy of everything."""
+        world = self._world
+        self.keep()
+        world.start_servers()
+        for number in range(PHONES):
+            world.start_link()
+            self._phone(number)
+
+    def play(self, steps: list[Step]) -> None:
+        for self._number, step in enumerate(steps, start=1):
+            arguments = {name: value for name, value in step.items() if name not in {"do", "pause_s"}}
+            getattr(self, f"_do_{step['do']}")(**arguments)
+            time.sleep(step["pause_s"])
+            self._restart_due()
+
+    def heal(self, *, worker_anew: bool, photo_by: list[int]) -> None:
+        world = self._world
+        for link in world.links:
+            link.ask("calm")
+            link.ask("restore")
+        for program in (*world.phones, world.hub, world.worker, world.office):
+            if program is not None and program.alive:
+                program.doom(0)
+                program.limit_file_size(None)
+        until(world.postgres.answers, "PostgreSQL to answer")
+        if worker_anew:
+            world.kill(world.worker)
+        world.start_servers()
+        for number in range(PHONES):
+            until(lambda n=number: self._phone(n), f"phone {number} to start")
+            photos = [(60, self._number * 100 + number)] if number in photo_by else []
+            self._ask(number, "record", kind="hazard", note="last", photos=photos)
+        self._note()
+
+    def findings(self) -> list[str]:
+        """What is wrong when it has had time to come right: empty as soon as nothing is."""
+        deadline, wake_at = time.monotonic() + HEALED_S, 0.0
+        while True:
+            if time.monotonic() > wake_at:
+                for number in range(PHONES):
+                    self._ask(number, "wake")
+                wake_at = time.monotonic() + _WAKE_S
+            found = self.check()
+            if not found or time.monotonic() > deadline:
+                return found
+            time.sleep(_LOOK_S)
+
+    def check(self) -> list[str]:
+        world = self._world
+        return check(gather(world.folder, world.hub_url, ADMIN, world.url))
+
+    # A worker's day
+
+    def _do_record(self, phone: int, kind: str, note: str, photos: list[Any], count: int, *, wait: bool) -> None:
+        for turn in range(count):
+            pictures = [(size, seed + turn) for size, seed in photos]
+            self._tell(phone, "record", kind=kind, note=note, photos=pictures)
+        if wait:
+            self._settle(phone)
+
+    def _do_guard(self, phone: int, which: float) -> None:
+        """A report about works that somebody has found, perhaps one that is not in the office yet."""
+        works = [entry for entry in self._journaled() if entry["id"].startswith("works.") and _found(entry)]
+        if works:
+            self._tell(phone, "record", kind="works", about=_one_of(works, which)["id"])
+
+    def _do_sync(self, phone: int) -> None:
+        self._tell(phone, "wake")
+
+    def _do_clock(self, phone: int, shift_s: float) -> None:
+        self._world.shifts[phone] = shift_s
+        self._tell(phone, "clock", shift_s=shift_s)
+
+    def _do_reboot(self, phone: int, shift_s: float) -> None:
+        """The trusted time is gone, and the clock is wrong."""
+        self._end(phone)
+        self._world.boots[phone] += 1
+        self._world.shifts[phone] = shift_s
+        self._phone(phone)
+
+    def _do_oversleep(self, phone: int) -> None:
+        self._tell(phone, "oversleep")
+
+    def _do_nul(self, phone: int) -> None:
+        self._tell(phone, "record", kind="hazard", note="before\0after")
+
+    def _do_giant(self, phone: int, size_bytes: int) -> None:
+        self._tell(phone, "giant", size_bytes=size_bytes)
+
+    # The network
+
+    def _do_cut(self, phone: int) -> None:
+        self._world.links[phone].ask("cut")
+
+    def _do_restore(self, phone: int) -> None:
+        link = self._world.links[phone]
+        link.ask("calm")
+        link.ask("restore")
+        self._tell(phone, "wake")
+
+    def _do_slow(self, phone: int, bytes_per_s: float) -> None:
+        self._world.links[phone].ask("slow", bytes_per_s=bytes_per_s)
+
+    def _do_break(self, phone: int, way: str, after: int) -> None:
+        self._world.links[phone].ask("break_after", way=way, count=after)
+
+    def _do_twice(self, phone: int, delays_s: list[float]) -> None:
+        self._world.links[phone].ask("twice", delays_s=delays_s)
+
+    def _do_hold(self, phone: int, delays_s: list[float]) -> None:
+        self._world.links[phone].ask("hold", delays_s=delays_s)
+
+    def _do_portal(self, phone: int, status: int, kind: str) -> None:
+        self._world.links[phone].ask("portal", status=status, kind=kind)
+
+    # Killed, full, put back
+
+    def _do_kill(self, who: str, phone: int, ticks: int, down_for: int, which: float, *, busy: bool) -> None:
+        if busy:
+            self._tell(phone, "record", kind="hazard", photos=[(60, int(which * 2**32))])
+            self._tell(phone, "record", kind="works")
+        if who == "postgres":
+            self._crash_postgres(which)
+            return
+        names = ["hub", "worker", "office"] if who == "all" else [who]
+        for name in names:
+            program = self._world.phones[phone] if name == "phone" else getattr(self._world, name)
+            if program is None or not program.alive:
+                continue
+            if ticks:
+                program.doom(ticks)
+            elif name == "phone":
+                self._end(phone)
+            else:
+                program.kill()
+            self._due.append((self._number + down_for, name, phone))
+
+    def _crash_postgres(self, which: float) -> None:
+        """One of its processes dies by SIGKILL: PostgreSQL ends all sessions and recovers from its log."""
+        pids = self._world.postgres.backends(self._world.database)
+        if pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(_one_of(pids, which), signal.SIGKILL)
+        until(self._world.postgres.answers, "PostgreSQL to recover")
+
+    def _do_full(self, who: str, phone: int, share: float) -> None:
+        """No file grows beyond a share of what is the largest now; the last one that fits may be cut off anywhere."""
+        folder = self._world.phone_data(phone) if who == "phone" else self._world.hub_data
+        program = self._running(phone) if who == "phone" else self._world.hub
+        if program is not None and program.alive:
+            largest = max((path.stat().st_size for path in _files(folder)), default=0)
+            program.limit_file_size(int(largest * share))
+
+    def _do_space(self, phone: int) -> None:
+        for program in (self._world.phones[phone], self._world.hub):
+            if program is not None and program.alive:
+                program.limit_file_size(None)
+
+    def _do_copy_hub(self) -> None:
+        self._down("hub")
+        self._copy("hub")
+        self._world.start_hub()
+
+    def _do_copy_postgres(self) -> None:
+        self._copy("postgres")
+
+    def _do_copy_phone(self, phone: int) -> None:
+        self._end(phone)
+        self._copy(f"phone{phone}")
+        self._phone(phone)
+
+    def _do_old_hub(self, phone: int, more: int, copy: str) -> None:
+        if more:
+            self._down("worker")
+        self._down("hub")
+        self._put_back("hub", copy)
+        self._ledger["hub_put_back"] = True
+        self._survey()
+        self._world.start_hub()
+        if not more:
+            return
+        for _ in range(more):
+            self._tell(phone, "record", kind="hazard")
+        self._tell(phone, "wake")
+        self._settle(phone)
+        time.sleep(0.3)
+        self._world.start_worker()
+
+    def _do_old_postgres(self, copy: str) -> None:
+        """The servers run on, with all that they keep in memory."""
+        self._put_back("postgres", copy)
+        self._survey()
+
+    def _do_old_phone(self, phone: int, copy: str) -> None:
+        self._end(phone)
+        self._put_back(f"phone{phone}", copy)
+        self._survey()
+        self._ledger["restored"].append(self._world.people[phone]["device_id"])
+        self._phone(phone)
+
+    # What no honest phone does
+
+    def _do_foreign(self, phone: int, which: float, rev: str) -> None:
+        """A second first revision of his own record, perhaps before the true one has come."""
+        mine = [entry for entry in self._journaled(phone) if entry["database"] == "user"]
+        if mine and (member := self._member(phone)):
+            entry = _one_of(mine, which)
+            document = {**entry["body"], "note": "another", "_id": entry["id"], "_rev": rev}
+            self._act(member, entry["id"], rev, document)
+
+    def _do_edit(self, phone: int, which: float) -> None:
+        if (member := self._member(phone)) and (document := self._own(member, which)):
+            before = document.pop("_rev")
+            rev = f"2-{uuid.uuid5(uuid.NAMESPACE_OID, before).hex}"
+            revisions = {"start": 2, "ids": [rev[2:], before.partition("-")[2]]}
+            self._act(member, document["_id"], rev, document | {"note": "edited", "_rev": rev, "_revisions": revisions})
+
+    def _do_delete(self, phone: int, which: float) -> None:
+        if (member := self._member(phone)) and (document := self._own(member, which)):
+            path = f"{member['user']}/{document['_id']}?rev={document['_rev']}"
+            status, answer = http("DELETE", f"{self._world.hub_url}/{path}", **member["bearer"])
+            if status == 200:
+                self._ledger["acts"].append({"id": document["_id"], "rev": answer["rev"]})
+                self._note()
+
+    def _do_forge(self, phone: int, what: str, which: float, state: str, key: str) -> None:
+        if not (member := self._member(phone)):
+            return
+        mine = [entry for entry in self._journaled(phone) if entry["database"] == "user"]
+        doc_id, fields = f"task.patrol:{key}", {"type": "task.patrol", "staff_id": member["staff_id"], "title": "演示"}
+        if what != "task":
+            named = _one_of(mine, which)["id"] if mine else "hazard.reported:none"
+            entries = [{"record_id": named, "rev": self._rev_of(member, named), "state": state}]
+            doc_id = f"receipt:{key}"
+            fields = {"type": "receipt", "device_id": member["device_id"], "issued_at": "2031-01-01T00:00:00Z"}
+            fields |= {"entries": entries}
+        rev = f"1-{key * 2}{'0' * 8}"
+        document = {"_id": doc_id, "_rev": rev, "schema_version": 1, "signature": f"{key}.{'A' * 86}", **fields}
+        if what == "overwritten receipt" and (there := self._receipt(member, which)):
+            doc_id, rev = there["_id"], f"2-{key * 2}{'0' * 8}"
+            revisions = {"start": 2, "ids": [rev[2:], there["_rev"].partition("-")[2]]}
+            document |= {"_id": doc_id, "_rev": rev, "_revisions": revisions}
+        self._act(member, doc_id, rev, document)
+
+    def _act(self, member: dict[str, Any], doc_id: str, rev: str, document: dict[str, Any]) -> None:
+        # Noted before it is done: an answer that is lost on its way leaves a revision that was not honest.
+        self._ledger["acts"].append({"id": doc_id, "rev": rev})
+        self._note()
+        url = f"{self._world.hub_url}/{member['user']}/_bulk_docs"
+        http("POST", url, {"new_edits": False, "docs": [document]}, **member["bearer"])
+
+    def _member(self, phone: int) -> dict[str, Any] | None:
+        """He signs in from a computer of his own with his phone's name; None while the office does not answer."""
+        known, until_s = self._tokens.get(phone, ({}, 0.0))
+        if time.monotonic() < until_s:
+            return known
+        person = self._world.people[phone]
+        device = {"device_id": person["device_id"], "name": "own"}
+        asked = {"staff_number": person["number"], "password": PASSWORD, "device": device}
+        status, answer = http("POST", f"{self._world.office_url}/api/sign-in", asked)
+        if status != 200:
+            return None
+        bearer = {"Authorization": f"Bearer {answer['access_token']}"}
+        member = {**person, "bearer": bearer, "user": answer["databases"]["user"][0]}
+        self._tokens[phone] = (member, time.monotonic() + 4)
+        return member
+
+    def _own(self, member: dict[str, Any], which: float) -> dict[str, Any] | None:
+        """One of his submitted records as the hub has it."""
+        rows = self._rows(member)
+        mine = [row["doc"] for row in rows if row["id"].startswith(("hazard.", "works.")) and _first(row["doc"])]
+        return _one_of(mine, which) if mine else None
+
+    def _receipt(self, member: dict[str, Any], which: float) -> dict[str, Any] | None:
+        receipts = [row["doc"] for row in self._rows(member) if row["id"].startswith("receipt:") and _first(row["doc"])]
+        return _one_of(receipts, which) if receipts else None
+
+    def _rev_of(self, member: dict[str, Any], doc_id: str) -> str:
+        revs = [row["doc"]["_rev"] for row in self._rows(member) if row["id"] == doc_id]
+        return revs[0] if revs else "1-0"
+
+    def _rows(self, member: dict[str, Any]) -> list[dict[str, Any]]:
+        url = f"{self._world.hub_url}/{member['user']}/_all_docs?include_docs=true"
+        status, answer = http("GET", url, **member["bearer"])
+        return list(answer["rows"]) if status == 200 else []
+
+    # Phones
+
+    def _phone(self, number: int) -> bool:
+        """Running and signed in; False where it died at its start (it was doomed) or a portal keeps it out."""
+        program = self._world.phones[number]
+        if program is not None and program.alive and self._open[number]:
+            return True
+        self._owed[number] = 0
+        self._open[number] = self._world.start_phone(number)
+        return self._open[number]
+
+    def _running(self, number: int) -> Program | None:
+        return self._world.phones[number] if self._phone(number) else None
+
+    def _tell(self, number: int, do: str, **arguments: Any) -> None:
+        if (program := self._running(number)) is not None:
+            program.tell(do, **arguments)
+            self._owed[number] += 1
+
+    def _settle(self, number: int) -> Any:
+        """Waits for all that the phone was told; the last answer, None where it died over it."""
+        answer, program = None, self._world.phones[number]
+        while program is not None and self._owed[number]:
+            answer = program.hear(_ANSWER_S)
+            self._owed[number] = self._owed[number] - 1 if answer is not None else 0
+        return answer
+
+    def _ask(self, number: int, do: str, **arguments: Any) -> Any:
+        self._tell(number, do, **arguments)
+        return self._settle(number)
+
+    def _end(self, number: int) -> None:
+        self._world.kill(self._world.phones[number])
+        self._owed[number] = 0
+
+    # Servers
+
+    def _down(self, name: str) -> None:
+        self._world.kill(getattr(self._world, name))
+
+    def _restart_due(self) -> None:
+        """What was killed comes back some steps later; what doom has not met yet runs on."""
+        left = []
+        for at, name, phone in self._due:
+            program = self._world.phones[phone] if name == "phone" else getattr(self._world, name)
+            if at > self._number or (program is not None and program.alive):
+                left.append((at, name, phone))
+            elif name == "phone":
+                self._phone(phone)
+            else:
+                getattr(self._world, f"start_{name}")()
+        self._due = [each for each in left if each[0] > self._number - 10]
+
+    # Copies
+
+    def _copy(self, name: str) -> None:
+        turn = self._copies[name]
+        if name == "postgres":
+            self._world.postgres.copy(self._world.database, f"{self._world.database}_{turn}")
+        else:
+            target = self._copied(name, turn)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(self._original(name), target)
+        self._copies[name] = turn + 1
+
+    def _put_back(self, name: str, copy: str) -> None:
+        turn = self._copies[name] - 1 if copy == "latest" else 0
+        if name == "postgres":
+            self._world.postgres.copy(f"{self._world.database}_{turn}", self._world.database)
+        else:
+            shutil.rmtree(self._original(name))
+            shutil.copytree(self._copied(name, turn), self._original(name))
+
+    def _original(self, name: str) -> Path:
+        return self._world.hub_data if name == "hub" else self._world.phone_data(int(name.removeprefix("phone")))
+
+    def _copied(self, name: str, turn: int) -> Path:
+        return self._world.folder / "copies" / f"{name}-{turn}"
+
+    def keep(self) -> None:
+        """A copy of everything, to be put back."""
+        for name in self._copies:
+            self._copy(name)
+
+    def put_all_back(self) -> None:
+        self._down("hub")
+        for name in self._copies:
+            self._put_back(name, "latest")
+        self._world.start_hub()
+
+    def drop_copies(self) -> None:
+        for turn in range(self._copies["postgres"]):
+            self._world.postgres.drop(f"{self._world.database}_{turn}")
+
+    # The ledger
+
+    def _journaled(self, phone: int | None = None) -> list[dict[str, Any]]:
+        numbers = range(PHONES) if phone is None else [phone]
+        paths = [self._world.journal(number) for number in numbers]
+        return [entry for path in paths if path.exists() for entry in read_journal(path)]
+
+    def _survey(self) -> None:
+        """After something was put back: records that no copy is left of are lost for good, and nobody can help it."""
+        folders = [self._world.folder / "phones", self._world.hub_data]
+        there = {doc_id for folder in folders for path in _files(folder) for doc_id in _ids(path)}
+        with psycopg.connect(self._world.url) as connection:
+            rows = connection.execute("SELECT id FROM facts UNION SELECT doc_id FROM quarantine")
+            there |= {row[0] for row in rows}
+        for entry in self._journaled():
+            if entry["id"] not in there:
+                self._ledger["lost"].setdefault(entry["id"], f"step {self._number}")
+        self._note()
+
+    def _note(self) -> None:
+        (self._world.folder / "ledger.json").write_text(json.dumps(self._ledger))
+
+
+def _one_of(things: list[Any], which: float) -> Any:
+    return things[int(which * len(things))]
+
+
+def _found(entry: dict[str, Any]) -> bool:
+    return bool(entry["body"].get("kind", "found") == "found")
+
+
+def _first(document: dict[str, Any]) -> bool:
+    return str(document["_rev"]).startswith("1-")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _ids(path: Path) -> set[str]:
+    """Documents in a store's file that nobody may have open; none in one whose making was cut off."""
+    if path.suffix not in {".sqlite", ".db"}:
+        return set()
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'docs'").fetchall():
+            return set()
+        return {row[0] for row in connection.execute("SELECT id FROM docs")}
