@@ -217,6 +217,21 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
         ("driving_licence", "行驶证年检", "Vehicle's yearly inspection"),
         ("insurance", "承运人责任险", "Carrier's liability insurance"),
     ),
+    # The limit is what one may hold at most, in kilograms of gas (GB 5842).
+    "cylinder_specification": tuple(
+        ListEntry(code=code, zh=f"{code}（{kg:g} kg）", en=f"{code} ({kg:g} kg)", unit="kg", limit=kg)
+        for code, kg in (
+            ("YSP4.7", 1.9),
+            ("YSP12", 5.0),
+            ("YSP26.2", 11.0),
+            ("YSP35.5", 14.9),
+            ("YSP118", 49.5),
+            ("YSP118-II", 49.5),
+        )
+    ),
+    "cylinder_medium": _entries(
+        ("LPG", "液化石油气", "LPG"), ("propane", "丙烷", "Propane"), ("butane", "丁烷", "Butane")
+    ),
     "facility_kind": _entries(
         ("valve", "阀门", "Valve"),
         ("regulator_box", "调压箱", "Regulator box"),

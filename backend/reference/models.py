@@ -37,6 +37,19 @@ class SettingsVersion(Base):
     changed_by: Mapped[str] = mapped_column(default="")
 
 
+class InspectionPeriodsVersion(Base):
+    """`entries` are `schemas.InspectionPeriod`, the first that fits counts; the highest version is in force."""
+
+    __tablename__ = "inspection_periods"
+    __table_args__ = (CheckConstraint("version >= 1", name="version"),)
+
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    entries: Mapped[list[Any]] = mapped_column(JSONB)
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(default="")
+
+
 class NumberSeries(Base):
     """The last number given to a company's documents of one kind on one day."""
 

@@ -4,7 +4,14 @@ from litestar import Router, get, put
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.reference import service
-from backend.reference.schemas import ListIn, ListOut, SettingsFields, SettingsOut
+from backend.reference.schemas import (
+    InspectionPeriodsIn,
+    InspectionPeriodsOut,
+    ListIn,
+    ListOut,
+    SettingsFields,
+    SettingsOut,
+)
 from backend.scope import Caller, requires, signed_in
 
 
@@ -33,8 +40,26 @@ async def change_settings(session: AsyncSession, caller: Caller, data: SettingsF
     return await service.change_settings(session, caller, caller.company_id, data)
 
 
+@get("/inspection-periods", guards=[signed_in])
+async def find_periods(session: AsyncSession, caller: Caller) -> InspectionPeriodsOut:
+    return await service.find_periods(session, caller.company_id)
+
+
+@put("/inspection-periods", guards=[requires("accounts.manage")])
+async def change_periods(session: AsyncSession, caller: Caller, data: InspectionPeriodsIn) -> InspectionPeriodsOut:
+    return await service.change_periods(session, caller, caller.company_id, data.entries)
+
+
 router = Router(
     "/api/company",
     tags=["company"],
-    route_handlers=[list_lists, find_list, change_list, find_settings, change_settings],
+    route_handlers=[
+        list_lists,
+        find_list,
+        change_list,
+        find_settings,
+        change_settings,
+        find_periods,
+        change_periods,
+    ],
 )

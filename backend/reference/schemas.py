@@ -1,6 +1,6 @@
 """What an administrator reads and sends about lists and limits."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -40,4 +40,32 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class SettingsOut(msgspec.Struct, frozen=True):
     version: int
     fields: SettingsFields
+    changed_at: datetime | None = None
+
+
+class InspectionPeriod(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of the table of inspection periods and service lives; what is empty fits every cylinder.
+
+    `inspection_years` run from manufacture or the last inspection. An inspection passed in the last
+    `extends_within_years` of the service life lengthens it by `extension_years`.
+    """
+
+    standard: Word = ""
+    specifications: Annotated[tuple[Word, ...], msgspec.Meta(max_length=50)] = ()
+    made_from: date | None = None
+    made_until: date | None = None
+    inspection_years: Annotated[int, msgspec.Meta(ge=1, le=30)]
+    service_years: Annotated[int, msgspec.Meta(ge=1, le=60)]
+    extension_years: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
+    extends_within_years: Annotated[int, msgspec.Meta(ge=0, le=10)] = 1
+    note: Word = ""
+
+
+class InspectionPeriodsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    entries: Annotated[tuple[InspectionPeriod, ...], msgspec.Meta(min_length=1, max_length=100)]
+
+
+class InspectionPeriodsOut(msgspec.Struct, frozen=True):
+    version: int
+    entries: tuple[InspectionPeriod, ...]
     changed_at: datetime | None = None

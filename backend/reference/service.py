@@ -12,12 +12,38 @@ from backend import audit
 from backend.accounts import service as accounts
 from backend.errors import MissingError, NotAllowedError, UnusableError
 from backend.intake import service as intake
-from backend.reference.defaults import CUSTOMER_REQUIRED_FIELDS, LEAK_ALARM_PPM, LEAK_EMERGENCY_PPM, LISTS
-from backend.reference.models import ChoiceListVersion, NumberSeries, SettingsVersion
-from backend.reference.schemas import ListOut, SettingsFields, SettingsOut
+from backend.reference.defaults import (
+    CUSTOMER_REQUIRED_FIELDS,
+    LEAK_ALARM_PPM,
+    LEAK_EMERGENCY_PPM,
+    LISTS,
+)
+from backend.reference.models import ChoiceListVersion, InspectionPeriodsVersion, NumberSeries, SettingsVersion
+from backend.reference.periods import INSPECTION_PERIODS
+from backend.reference.rules import Deadlines, deadlines
+from backend.reference.schemas import InspectionPeriod, InspectionPeriodsOut, ListOut, SettingsFields, SettingsOut
 from backend.scope import Caller
 from sync.documents.envelope import BackendDocument
 from sync.documents.reference import ChoiceList, CompanySettings, ListEntry, reference_id
+
+__all__ = [
+    "Deadlines",
+    "Place",
+    "change_list",
+    "change_periods",
+    "change_settings",
+    "deadlines",
+    "find_list",
+    "find_periods",
+    "find_place",
+    "find_settings",
+    "list_lists",
+    "next_number",
+    "next_numbers",
+    "post_everywhere",
+    "post_reference",
+    "words",
+]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -153,6 +179,50 @@ async def change_settings(
     after = await find_settings(session, place.company_id)
     await _post_to_units(session, place.company_id, [_settings_document(after)])
     return after
+
+
+async def find_periods(session: AsyncSession, company_id: str) -> InspectionPeriodsOut:
+    """The company's newest table of inspection periods, else the one that companies start with."""
+    query = select(InspectionPeriodsVersion).where(InspectionPeriodsVersion.organisation_id == company_id)
+    row = await session.scalar(query.order_by(InspectionPeriodsVersion.version.desc()).limit(1))
+    if row is None:
+        return InspectionPeriodsOut(0, INSPECTION_PERIODS)
+    return InspectionPeriodsOut(row.version, msgspec.convert(row.entries, tuple[InspectionPeriod, ...]), row.changed_at)
+
+
+async def change_periods(
+    session: AsyncSession, caller: Caller, company_id: str, entries: Sequence[InspectionPeriod]
+) -> InspectionPeriodsOut:
+    """A further version; dates that cylinders have already stay as they are."""
+    place = await find_place(session, company_id, caller=caller, right="accounts.manage")
+    for number, entry in enumerate(entries, 1):
+        if entry.made_from and entry.made_until and entry.made_until < entry.made_from:
+            raise UnusableError(
+                "periods.made",
+                f"第 {number} 行：制造年月的起止颠倒。",
+                f"Line {number}: it is made until before it is made from.",
+            )
+    version = (await find_periods(session, place.company_id)).version + 1
+    session.add(
+        InspectionPeriodsVersion(
+            organisation_id=place.company_id,
+            version=version,
+            entries=msgspec.to_builtins(list(entries)),
+            changed_at=datetime.now(UTC),
+            changed_by=caller.staff_id,
+        )
+    )
+    await session.flush()
+    await audit.record(
+        session,
+        caller,
+        "inspection_periods.changed",
+        "reference.inspection_periods",
+        place.company_id,
+        {"version": version, "lines": len(entries)},
+        organisation_id=place.company_id,
+    )
+    return await find_periods(session, place.company_id)
 
 
 async def post_reference(session: AsyncSession, company_id: str) -> None:
