@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from geoalchemy2 import Geometry
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.cylinders.rules import HolderKind, MovementKind
@@ -31,6 +32,14 @@ class Cylinder(Base):
             postgresql_where=text("tag_uid <> ''"),
         ),
         Index("ix_cylinders_next_inspection_on", "organisation_id", "next_inspection_on"),
+        # What goes first: its inspection or the end of its service.
+        Index(
+            "ix_cylinders_due",
+            "organisation_id",
+            text("least(next_inspection_on, service_ends_on)"),
+            "id",
+            postgresql_where=text("NOT scrapped"),
+        ),
         Index("ix_cylinders_holder", "holder_kind", "holder_id"),
     )
 
@@ -94,3 +103,68 @@ class CylinderMovement(Base):
     # Of 送检: who has it.
     inspection_body: Mapped[str] = mapped_column(default="")
     point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000, spatial_index=False), nullable=True)
+    # A scrapping that an administrator undid: it stays in the chain and moves nothing.
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Scrapping(Base):
+    """报废: a cylinder taken out of use for good; `undone_*` where an administrator took that back."""
+
+    __tablename__ = "cylinder_scrappings"
+    __table_args__ = (
+        Index(
+            "uq_cylinder_scrappings_cylinder_id",
+            "cylinder_id",
+            unique=True,
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    cylinder_id: Mapped[str] = mapped_column(ForeignKey("cylinders.id"))
+    reason: Mapped[str]
+    scrapped_on: Mapped[date]
+    # The certificate or protocol that says so.
+    document: Mapped[str] = mapped_column(default="")
+    note: Mapped[str] = mapped_column(default="")
+    staff_id: Mapped[str]
+    at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str] = mapped_column(default="")
+    undone_reason: Mapped[str] = mapped_column(default="")
+
+
+class DeadTag(Base):
+    """A tag that no cylinder of anybody ever carries again (5.8.6-4b, E5.8.6-3); `tag_uid` without colons."""
+
+    __tablename__ = "dead_tags"
+    __table_args__ = (CheckConstraint("reason IN ('scrapped', 'replaced', 'torn')", name="reason"),)
+
+    tag_uid: Mapped[str] = mapped_column(primary_key=True)
+    company_id: Mapped[str]
+    cylinder_id: Mapped[str] = mapped_column(index=True)
+    code: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class CylinderImport(Base):
+    """A file that was read into the archive, or tried: `rejected` holds each refused row with its reason."""
+
+    __tablename__ = "cylinder_imports"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    at: Mapped[datetime]
+    staff_id: Mapped[str]
+    file_name: Mapped[str]
+    sha256: Mapped[str]
+    dry_run: Mapped[bool]
+    heads: Mapped[list[str]]
+    columns: Mapped[dict[str, Any]]
+    read: Mapped[int]
+    created: Mapped[int]
+    changed: Mapped[int]
+    unchanged: Mapped[int]
+    rejected: Mapped[list[Any]] = mapped_column(JSONB)

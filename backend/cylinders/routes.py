@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders import service
 from backend.cylinders.rules import State
-from backend.cylinders.schemas import CylinderIn, CylinderLine, CylinderOut
+from backend.cylinders.schemas import CylinderIn, CylinderLine, CylinderOut, ScrapIn, ScrappingOut, UndoIn
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
 from backend.scope import Caller, requires
 
@@ -86,8 +86,32 @@ async def change_cylinder(session: AsyncSession, caller: Caller, cylinder_id: st
     return await service.change_cylinder(session, caller, cylinder_id, data)
 
 
+@post("/{cylinder_id:str}/scrap", guards=_EDIT)
+async def scrap_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str, data: ScrapIn) -> CylinderOut:
+    return await service.scrap_cylinder(session, caller, cylinder_id, data)
+
+
+@post("/{cylinder_id:str}/undo-scrapping", guards=[requires("accounts.manage")])
+async def undo_scrapping(session: AsyncSession, caller: Caller, cylinder_id: str, data: UndoIn) -> CylinderOut:
+    return await service.undo_scrapping(session, caller, cylinder_id, data.reason)
+
+
+@get("/{cylinder_id:str}/scrappings", guards=_VIEW)
+async def list_scrappings(session: AsyncSession, caller: Caller, cylinder_id: str) -> list[ScrappingOut]:
+    return await service.list_scrappings(session, caller, cylinder_id)
+
+
 router = Router(
     "/api/cylinders",
     tags=["cylinders"],
-    route_handlers=[list_cylinders, export_cylinders, create_cylinder, find_cylinder, change_cylinder],
+    route_handlers=[
+        list_cylinders,
+        export_cylinders,
+        create_cylinder,
+        find_cylinder,
+        change_cylinder,
+        scrap_cylinder,
+        undo_scrapping,
+        list_scrappings,
+    ],
 )

@@ -174,3 +174,8 @@ def state_of(*, scrapped: bool, service_ends_on: date | None, next_inspection_on
     if next_inspection_on < today:
         return "overdue"
     return "due_soon" if (next_inspection_on - today).days <= DUE_SOON_DAYS else "normal"
+
+
+def plain_uid(tag_uid: str) -> str:
+    """A tag's UID however it was written: `04:5e:a1`, `04-5E-A1` and `045EA1` are one tag."""
+    return "".join(character for character in tag_uid.upper() if character.isalnum())

@@ -96,3 +96,29 @@ class CylinderOut(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[ReasonOut]
     chain: list[MovementOut]
     contradictions: list[ContradictionOut]
+
+
+class ScrapIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`reason` is of the list `scrap_reason`; `document` the number of the certificate that says so."""
+
+    reason: Name
+    scrapped_on: date
+    document: Word = ""
+    note: Word = ""
+
+
+class UndoIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Annotated[Word, msgspec.Meta(min_length=2)]
+
+
+class ScrappingOut(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    reason: str
+    scrapped_on: date
+    document: str
+    note: str
+    staff_id: str
+    at: datetime
+    undone_at: datetime | None
+    undone_by: str
+    undone_reason: str

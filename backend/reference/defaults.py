@@ -232,6 +232,15 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
     "cylinder_medium": _entries(
         ("LPG", "液化石油气", "LPG"), ("propane", "丙烷", "Propane"), ("butane", "丁烷", "Butane")
     ),
+    "scrap_reason": _entries(
+        ("inspection_failed", "检验不合格", "Failed its inspection"),
+        ("service_ended", "超过使用年限", "Past its service life"),
+        ("damaged", "损坏变形", "Damaged or deformed"),
+        ("corroded", "严重腐蚀", "Corroded"),
+        ("unreadable", "钢印无法辨认", "Stamp unreadable"),
+        ("registered", "建档时已报废", "Scrapped before it was entered"),
+        ("other", "其他", "Other"),
+    ),
     "facility_kind": _entries(
         ("valve", "阀门", "Valve"),
         ("regulator_box", "调压箱", "Regulator box"),

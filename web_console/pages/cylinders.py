@@ -59,6 +59,7 @@ METHODS = {
     "nfc": ("NFC", "NFC"),
     "uhf": ("UHF", "UHF"),
     "typed": ("手输", "Typed"),
+    "office": ("办公室", "Office"),
 }
 CONTRADICTIONS = {
     "delivered_twice": ("两处送达，中间没有回收记录", "Delivered twice with no return between"),

@@ -1,21 +1,29 @@
 """The cylinders' archive (E5.8.3-3) as the office keeps it."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.cylinders.models import Cylinder, CylinderMovement
-from backend.cylinders.schemas import CylinderIn, CylinderOut
+from backend.cylinders.rules import plain_uid
+from backend.cylinders.schemas import CylinderIn, CylinderOut, ScrapIn
+from backend.cylinders.service.dead_tags import bury, refuse_dead
 from backend.cylinders.service.movements import refold
 from backend.cylinders.service.posting import document_id, post, unknown
+from backend.cylinders.service.scrapping import write_scrapping
 from backend.cylinders.service.showing import find_cylinder
 from backend.db import new_key
 from backend.errors import ConflictingError, UnusableError
 from backend.intake import service as intake
 from backend.reference import service as reference
+from backend.reference.schemas import InspectionPeriod
 from backend.scope import Caller, scoped
+from sync.databases import BEIJING
 
 
 async def create_cylinder(session: AsyncSession, caller: Caller, given: CylinderIn) -> CylinderOut:
@@ -33,8 +41,12 @@ async def create_cylinder(session: AsyncSession, caller: Caller, given: Cylinder
         holder_id=given.organisation_id,
         holder_since=now,
     )
-    await _write(session, caller, cylinder, given)
+    await refuse_dead(session, given.tag_uid)
+    await _write(session, caller, cylinder, msgspec.structs.replace(given, scrapped=False))
     await _adopt(session, cylinder)
+    if given.scrapped:
+        today = now.astimezone(BEIJING).date()
+        await write_scrapping(session, caller, cylinder, ScrapIn(reason="registered", scrapped_on=today))
     return await find_cylinder(session, caller, cylinder.id)
 
 
@@ -45,6 +57,10 @@ async def change_cylinder(session: AsyncSession, caller: Caller, cylinder_id: st
         raise unknown()
     await reference.find_place(session, cylinder.organisation_id, caller=caller, right="cylinder.edit")
     await reference.find_place(session, given.organisation_id, caller=caller, right="cylinder.edit")
+    _refuse_scrapped(cylinder, given)
+    if plain_uid(given.tag_uid) != plain_uid(cylinder.tag_uid):
+        await refuse_dead(session, given.tag_uid)
+        await bury(session, cylinder, "replaced")
     if given.organisation_id != cylinder.organisation_id:
         await intake.withdraw(session, unit_id=cylinder.organisation_id, document_id=document_id(cylinder))
     await _write(session, caller, cylinder, given)
@@ -52,11 +68,13 @@ async def change_cylinder(session: AsyncSession, caller: Caller, cylinder_id: st
 
 
 async def _write(session: AsyncSession, caller: Caller, cylinder: Cylinder, given: CylinderIn) -> None:
-    if given.made_on and given.service_ends_on and given.service_ends_on <= given.made_on:
-        raise UnusableError("cylinder.service_ends", "使用年限早于制造年月。", "Its service ends before it was made.")
+    await _check_size(session, cylinder.company_id, given.specification)
     for name in CylinderIn.__struct_fields__:
         setattr(cylinder, name, getattr(given, name))
     cylinder.tag_uid = given.tag_uid.strip().upper()
+    fill_deadlines(cylinder, (await reference.find_periods(session, cylinder.company_id)).entries)
+    if cylinder.made_on and cylinder.service_ends_on and cylinder.service_ends_on <= cylinder.made_on:
+        raise UnusableError("cylinder.service_ends", "使用年限早于制造年月。", "Its service ends before it was made.")
     session.add(cylinder)
     await session.flush()
     await audit.record(
@@ -70,6 +88,49 @@ async def _write(session: AsyncSession, caller: Caller, cylinder: Cylinder, give
     )
     await post(session, cylinder)
     await events.announce(session, "cylinder.changed", cylinder.id, cylinder.organisation_id)
+
+
+def fill_deadlines(cylinder: Any, periods: Iterable[InspectionPeriod]) -> None:
+    """What nobody gave follows from the company's table."""
+    found = reference.deadlines(
+        periods,
+        standard=cylinder.standard,
+        specification=cylinder.specification,
+        made_on=cylinder.made_on,
+        last_inspected_on=cylinder.last_inspected_on,
+    )
+    cylinder.next_inspection_on = cylinder.next_inspection_on or found.next_inspection_on
+    cylinder.service_ends_on = cylinder.service_ends_on or found.service_ends_on
+
+
+async def _check_size(session: AsyncSession, company_id: str, specification: str) -> None:
+    known = await reference.words(session, company_id, "cylinder_specification")
+    if specification not in known:
+        raise UnusableError(
+            "cylinder.unknown_specification",
+            f"没有这种规格：{specification}。",
+            f"There is no size {specification}.",
+            action=f"可选：{'、'.join(known)}；新规格请在“设置”里添加",
+            action_en=f"Choose of {', '.join(known)}, or add it to the list in the settings",
+            known=list(known),
+        )
+
+
+def _refuse_scrapped(cylinder: Cylinder, given: CylinderIn) -> None:
+    if cylinder.scrapped:
+        raise ConflictingError(
+            "cylinder.scrapped",
+            "气瓶已报废，档案不再修改。",
+            "The cylinder is scrapped: its archive is closed.",
+            action="登记错了的，由管理员撤销报废",
+            action_en="If that was a mistake, an administrator undoes the scrapping",
+        )
+    if given.scrapped:
+        raise UnusableError(
+            "cylinder.scrap_apart",
+            "报废要写明原因和日期，请用“报废”登记。",
+            "Scrapping needs its reason and date: record it as a scrapping.",
+        )
 
 
 async def _adopt(session: AsyncSession, cylinder: Cylinder) -> None:

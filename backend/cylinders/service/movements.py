@@ -158,5 +158,6 @@ def custody_of(cylinder: Cylinder, movements: Sequence[CylinderMovement]) -> Cus
                 inspection_body=row.inspection_body,
             )
             for row in movements
+            if row.withdrawn_at is None
         ],
     )

@@ -67,8 +67,8 @@ class TestPosting:
         moved = cylinder_in(station, "35-1", storage_position="B-1")
         await cylinders.change_cylinder(session, station.caller, made.cylinder.id, moved)
         assert await self.version(session) == before
-        scrapped = cylinder_in(station, "35-1", scrapped=True)
-        await cylinders.change_cylinder(session, station.caller, made.cylinder.id, scrapped)
+        torn = cylinder_in(station, "35-1", tag_torn=True)
+        await cylinders.change_cylinder(session, station.caller, made.cylinder.id, torn)
         assert await self.version(session) != before
 
 

@@ -176,12 +176,12 @@ class TestChain:
 
     async def test_a_refusal_stands_in_the_chain_and_moves_nothing(self, session: AsyncSession) -> None:
         station = await make_station(session)
-        made = await make_cylinder(session, station, "35-1", scrapped=True)
-        refusal = record(CylinderRefused, station.driver, scan=scan("35-1"), purpose="loading", reasons=("scrapped",))
+        made = await make_cylinder(session, station, "35-1", owned=False)
+        refusal = record(CylinderRefused, station.driver, scan=scan("35-1"), purpose="loading", reasons=("not_owned",))
         await take(session, station.company, station.driver, refusal)
         found = await cylinders.find_cylinder(session, station.caller, made.cylinder.id)
-        assert (found.chain[0].detail, found.cylinder.holder_kind) == ("loading: scrapped", "station")
-        assert (found.allowed, [r.code for r in found.reasons]) == (False, ["scrapped"])
+        assert (found.chain[0].detail, found.cylinder.holder_kind) == ("loading: not_owned", "station")
+        assert (found.allowed, [r.code for r in found.reasons]) == (False, ["not_owned"])
 
 
 class TestAnotherCompany:
