@@ -61,6 +61,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     customers.router,
     cylinders.router,
     certificates.router,
+    cylinders.stock_router,
     deliveries.router,
     regulator.router,
 )

@@ -10,6 +10,7 @@ from procrastinate.schema import SchemaManager
 
 from backend.accounts import service as accounts
 from backend.certificates import service as certificates
+from backend.cylinders import service as cylinders
 from backend.db import Database, libpq_url
 from backend.patrol import service as patrol
 from backend.reference import service as reference
@@ -56,6 +57,17 @@ async def post_reference(context: JobContext, timestamp: int) -> None:  # noqa: 
     async with _database(context).sessions() as session, session.begin():
         await reference.post_everywhere(session)
         await certificates.post_everywhere(session)
+
+
+@jobs.periodic(cron="*/5 * * * *")
+@jobs.task(name="balance_stock", queueing_lock="balance_stock", pass_context=True, retry=_again)
+async def balance_stock(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """Yesterday's stock of every station and vehicle, and the days that late records have changed."""
+    for step in (cylinders.adopt_strays, cylinders.balance_stock):
+        done = 1
+        while done:
+            async with _database(context).sessions() as session, session.begin():
+                done = await step(session)
 
 
 @jobs.periodic(cron="17 * * * *")

@@ -40,7 +40,10 @@ class Cylinder(Base):
             "id",
             postgresql_where=text("NOT scrapped"),
         ),
-        Index("ix_cylinders_holder", "holder_kind", "holder_id"),
+        # With the size beside it, a place's stock is counted from the index alone.
+        Index("ix_cylinders_holder", "holder_kind", "holder_id", "specification"),
+        Index("ix_cylinders_last_heard_at", "organisation_id", "last_heard_at"),
+        Index("ix_cylinders_unfolded", "id", postgresql_where=text("last_heard_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -72,6 +75,8 @@ class Cylinder(Base):
     holder_id: Mapped[str]
     holder_since: Mapped[datetime]
     last_record_id: Mapped[str] = mapped_column(default="")
+    # The newest record that names it, a refused scan too; empty until its movements were folded.
+    last_heard_at: Mapped[datetime | None]
 
 
 class CylinderMovement(Base):
@@ -82,7 +87,8 @@ class CylinderMovement(Base):
         UniqueConstraint("record_id", "kind", "code"),
         CheckConstraint(f"kind IN ({_words(MovementKind)})", name="kind"),
         Index("ix_cylinder_movements_cylinder", "cylinder_id", "at", "record_id"),
-        Index("ix_cylinder_movements_code", "company_id", "code"),
+        # Only those that no archive has yet are looked up by their code.
+        Index("ix_cylinder_movements_unknown", "company_id", "code", postgresql_where=text("cylinder_id IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -168,3 +174,76 @@ class CylinderImport(Base):
     changed: Mapped[int]
     unchanged: Mapped[int]
     rejected: Mapped[list[Any]] = mapped_column(JSONB)
+
+
+class CylinderStay(Base):
+    """Who held a cylinder one after another, folded from its movements; number 0 is where it was entered."""
+
+    __tablename__ = "cylinder_stays"
+    __table_args__ = (
+        Index(
+            "ix_cylinder_stays_arrived",
+            "holder_kind",
+            "holder_id",
+            "since",
+            postgresql_where=text("holder_kind IN ('station', 'vehicle')"),
+        ),
+        Index(
+            "ix_cylinder_stays_left",
+            "holder_kind",
+            "holder_id",
+            "until",
+            postgresql_where=text("holder_kind IN ('station', 'vehicle') AND until IS NOT NULL"),
+        ),
+    )
+
+    cylinder_id: Mapped[str] = mapped_column(ForeignKey("cylinders.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    holder_kind: Mapped[str]
+    holder_id: Mapped[str]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class StockHolder(Base):
+    """A station or a vehicle (by its driver) that ever held a cylinder; `balanced_to`: its last balanced day."""
+
+    __tablename__ = "stock_holders"
+    __table_args__ = (CheckConstraint("holder_kind IN ('station', 'vehicle')", name="holder_kind"),)
+
+    holder_kind: Mapped[str] = mapped_column(primary_key=True)
+    holder_id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(index=True)
+    plate: Mapped[str] = mapped_column(default="")
+    plate_at: Mapped[datetime | None]
+    balanced_to: Mapped[date | None]
+
+
+class StockBalance(Base):
+    """One day of a station or vehicle in one size: opening + arrived - departed = closing."""
+
+    __tablename__ = "stock_balances"
+    __table_args__ = (
+        CheckConstraint("opening + arrived - departed = closing", name="balanced"),
+        Index("ix_stock_balances_day", "day", "holder_kind", "holder_id"),
+    )
+
+    holder_kind: Mapped[str] = mapped_column(primary_key=True)
+    holder_id: Mapped[str] = mapped_column(primary_key=True)
+    specification: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    opening: Mapped[int]
+    arrived: Mapped[int]
+    departed: Mapped[int]
+    closing: Mapped[int]
+
+
+class StockRecount(Base):
+    """A day of the past that a late record has changed. Only ever added to, so that intake waits for nobody."""
+
+    __tablename__ = "stock_recounts"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    holder_kind: Mapped[str]
+    holder_id: Mapped[str]
+    day: Mapped[date]

@@ -1,14 +1,25 @@
 """Cylinders over HTTP."""
 
+from datetime import date
 from typing import Annotated
 
-from litestar import Response, Router, get, post, put
+from litestar import Response, Router, delete, get, post, put
 from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders import service
 from backend.cylinders.rules import State
-from backend.cylinders.schemas import CylinderIn, CylinderLine, CylinderOut, ScrapIn, ScrappingOut, UndoIn
+from backend.cylinders.schemas import (
+    CylinderIn,
+    CylinderLine,
+    CylinderOut,
+    LostLine,
+    LostReason,
+    ScrapIn,
+    ScrappingOut,
+    StockLine,
+    UndoIn,
+)
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
 from backend.scope import Caller, requires
 
@@ -28,6 +39,29 @@ _HEADS = {
     "holder_kind": "当前位置",
     "holder_name": "持有",
     "holder_since": "起",
+}
+LOST_HEADS = {
+    "code": "气瓶编号",
+    "specification": "规格",
+    "organisation_name": "所属站",
+    "reason": "原因",
+    "holder_kind": "当前位置",
+    "holder_name": "持有",
+    "held_days": "持有天数",
+    "last_heard_at": "最后消息",
+    "silent_days": "无消息天数",
+}
+STOCK_HEADS = {
+    "day": "日期",
+    "holder_kind": "类别",
+    "organisation_name": "单位",
+    "holder_name": "站点或送气员",
+    "plate": "车牌",
+    "specification": "规格",
+    "opening": "期初",
+    "arrived": "入",
+    "departed": "出",
+    "closing": "期末",
 }
 
 
@@ -101,6 +135,109 @@ async def list_scrappings(session: AsyncSession, caller: Caller, cylinder_id: st
     return await service.list_scrappings(session, caller, cylinder_id)
 
 
+@delete("/{cylinder_id:str}", guards=_EDIT)
+async def delete_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str) -> None:
+    """One that was entered by mistake and of which nothing was recorded."""
+    await service.delete_cylinder(session, caller, cylinder_id)
+
+
+@get("/lost", guards=_VIEW)
+async def list_lost(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    reason: LostReason | None = None,
+    organisation_id: str = "",
+    specification: str = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[LostLine]:
+    """Nothing heard for longer than the company's settings say, or at a customer's for longer than they say."""
+    return await service.list_lost(
+        session,
+        caller,
+        reason=reason,
+        organisation_id=organisation_id,
+        specification=specification,
+        limit=limit,
+        offset=offset,
+    )
+
+
+@get("/lost.csv", guards=_VIEW)
+async def export_lost(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    reason: LostReason | None = None,
+    organisation_id: str = "",
+    specification: str = "",
+) -> Response[bytes]:
+    page = await service.list_lost(
+        session,
+        caller,
+        reason=reason,
+        organisation_id=organisation_id,
+        specification=specification,
+        limit=EXPORT_MOST,
+    )
+    return csv_response("lost-cylinders", LOST_HEADS, page.items)
+
+
+@get("/", guards=_VIEW)
+async def list_stock(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    day: date | None = None,
+    holder_kind: str = "",
+    holder_id: str = "",
+    organisation_id: str = "",
+    specification: str = "",
+) -> list[StockLine]:
+    """Stations and vehicles on one day in Beijing, by size; without `day` today up to now."""
+    return await service.list_stock(
+        session,
+        caller,
+        day=day,
+        holder_kind=holder_kind,
+        holder_id=holder_id,
+        organisation_id=organisation_id,
+        specification=specification,
+    )
+
+
+@get("/export.csv", guards=_VIEW)
+async def export_stock(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    day: date | None = None,
+    holder_kind: str = "",
+    holder_id: str = "",
+    organisation_id: str = "",
+    specification: str = "",
+) -> Response[bytes]:
+    lines = await service.list_stock(
+        session,
+        caller,
+        day=day,
+        holder_kind=holder_kind,
+        holder_id=holder_id,
+        organisation_id=organisation_id,
+        specification=specification,
+    )
+    return csv_response("stock", STOCK_HEADS, lines)
+
+
+@get("/{holder_kind:str}/{holder_id:str}/days", guards=_VIEW)
+async def list_balances(
+    session: AsyncSession, caller: Caller, *, holder_kind: str, holder_id: str, since: date, until: date
+) -> list[StockLine]:
+    """The written balances of a station or vehicle, newest day first."""
+    return await service.list_balances(session, caller, holder_kind, holder_id, since=since, until=until)
+
+
 router = Router(
     "/api/cylinders",
     tags=["cylinders"],
@@ -113,5 +250,9 @@ router = Router(
         scrap_cylinder,
         undo_scrapping,
         list_scrappings,
+        list_lost,
+        export_lost,
+        delete_cylinder,
     ],
 )
+stock_router = Router("/api/stock", tags=["cylinders"], route_handlers=[list_stock, export_stock, list_balances])

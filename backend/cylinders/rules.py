@@ -43,12 +43,18 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """A vehicle is told by the driver who loaded it, an inspection body by its name."""
+    """A vehicle is told by the driver who loaded it, an inspection body by its name. `record_id`: the newest record
+    that says so; `since`: when it came there.
+    """
 
     kind: HolderKind
     id: str
     since: datetime
     record_id: str = ""
+
+    @property
+    def key(self) -> tuple[HolderKind, str]:
+        return self.kind, self.id
 
 
 class Contradiction(msgspec.Struct, frozen=True):
@@ -62,13 +68,17 @@ class Contradiction(msgspec.Struct, frozen=True):
 
 
 class Custody(msgspec.Struct, frozen=True):
+    """`stays`: everybody who held it one after another, each told by the record that brought it there."""
+
     holder: Holder
     contradictions: tuple[Contradiction, ...]
+    stays: tuple[Holder, ...]
 
 
 def fold(registered: Holder, movements: Iterable[Movement]) -> Custody:
     """`registered`: where the archive says it was before any of these movements."""
     holder = registered
+    stays = [registered]
     filled_by = ""
     found: list[Contradiction] = []
     for movement in sorted(movements, key=lambda m: (m.at, m.record_id, m.kind)):
@@ -79,7 +89,9 @@ def fold(registered: Holder, movements: Iterable[Movement]) -> Custody:
             found.append(Contradiction("filled_twice", filled_by, movement.record_id))
         filled_by = _filled_by(filled_by, movement)
         holder = _after(holder, movement)
-    return Custody(holder, tuple(found))
+        if holder.key != stays[-1].key:
+            stays.append(holder)
+    return Custody(holder, tuple(found), tuple(stays))
 
 
 def _filled_by(filled_by: str, movement: Movement) -> str:
@@ -147,7 +159,8 @@ def _after(holder: Holder, movement: Movement) -> Holder:
     if holder.kind == "scrapped" or movement.kind == "refused":
         return holder
     kind, key = _to(holder, movement)
-    return Holder(kind, key, movement.at, movement.record_id)
+    since = holder.since if (kind, key) == holder.key else movement.at
+    return Holder(kind, key, since, movement.record_id)
 
 
 def _to(holder: Holder, movement: Movement) -> tuple[HolderKind, str]:

@@ -1,13 +1,14 @@
 """What the office sends and reads about cylinders."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from backend.cylinders.rules import State
 from sync.documents.envelope import Word
 
+LostReason = Literal["silent", "outstanding"]
 Name = Annotated[Word, msgspec.Meta(min_length=1)]
 
 
@@ -122,3 +123,38 @@ class ScrappingOut(msgspec.Struct, frozen=True, kw_only=True):
     undone_at: datetime | None
     undone_by: str
     undone_reason: str
+
+
+class StockLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A day of a station, or of a vehicle by its driver, in one size: opening + arrived - departed = closing."""
+
+    day: date
+    holder_kind: str
+    holder_id: str
+    holder_name: str
+    plate: str
+    organisation_id: str
+    organisation_name: str
+    specification: str
+    opening: int
+    arrived: int
+    departed: int
+    closing: int
+
+
+class LostLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A cylinder to look for: `silent`: nothing was heard of it; `outstanding`: it stays at a customer's too long."""
+
+    id: str
+    code: str
+    specification: str
+    organisation_id: str
+    organisation_name: str
+    holder_kind: str
+    holder_id: str
+    holder_name: str
+    holder_since: datetime
+    last_heard_at: datetime
+    silent_days: int
+    held_days: int
+    reason: LostReason

@@ -35,6 +35,9 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...], msgspec.Meta(min_length=1, max_length=5)
     ] = CERTIFICATE_REMINDER_DAYS
     voice_note_at_most_s: Annotated[float, msgspec.Meta(ge=5, le=60)] = 60.0
+    # Cylinders of which nothing was heard for so long, or that stay at a customer's so long, are looked for.
+    cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    cylinder_outstanding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
 
 
 class SettingsOut(msgspec.Struct, frozen=True):

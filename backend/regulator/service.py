@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
 from backend.changes import service as changes
+from backend.cylinders import service as cylinders
 from backend.deliveries import service as deliveries
 from backend.errors import NotAllowedError, UnusableError
 from backend.hazards import service as hazards
@@ -31,6 +32,7 @@ class Dataset(msgspec.Struct, frozen=True):
 
 
 DATASETS: dict[str, Dataset] = {
+    "T2-05": Dataset("气瓶信息", "Cylinders", cylinders.regulator_items),
     "T2-08": Dataset("管网巡检记录", "Network patrol records", patrol.regulator_items),
     "T2-11": Dataset("气瓶配送记录", "Cylinder delivery records", deliveries.regulator_items),
     "T2-14": Dataset("隐患上报记录", "Hazard reports", hazards.regulator_items),

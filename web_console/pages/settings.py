@@ -36,6 +36,8 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     customer_required_fields: tuple[str, ...] = ()
     gas_unit: str = "ppm"
     certificate_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...] = ()
+    cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    cylinder_outstanding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
 
 
 @get("/settings", guards=[signed_in])

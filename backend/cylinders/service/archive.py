@@ -5,18 +5,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
-from backend.cylinders.models import Cylinder, CylinderMovement
+from backend.changes import service as changes
+from backend.cylinders.models import Cylinder
 from backend.cylinders.rules import plain_uid
 from backend.cylinders.schemas import CylinderIn, CylinderOut, ScrapIn
 from backend.cylinders.service.dead_tags import bury, refuse_dead
-from backend.cylinders.service.movements import refold
+from backend.cylinders.service.movements import adopt, movements_of
 from backend.cylinders.service.posting import document_id, post, unknown
 from backend.cylinders.service.scrapping import write_scrapping
 from backend.cylinders.service.showing import find_cylinder
+from backend.cylinders.service.stays import mark_days, mark_whole_way
 from backend.db import new_key
 from backend.errors import ConflictingError, UnusableError
 from backend.intake import service as intake
@@ -40,10 +42,11 @@ async def create_cylinder(session: AsyncSession, caller: Caller, given: Cylinder
         holder_kind="station",
         holder_id=given.organisation_id,
         holder_since=now,
+        last_heard_at=now,
     )
     await refuse_dead(session, given.tag_uid)
     await _write(session, caller, cylinder, msgspec.structs.replace(given, scrapped=False))
-    await _adopt(session, cylinder)
+    await adopt(session, [cylinder.id])
     if given.scrapped:
         today = now.astimezone(BEIJING).date()
         await write_scrapping(session, caller, cylinder, ScrapIn(reason="registered", scrapped_on=today))
@@ -69,6 +72,8 @@ async def change_cylinder(session: AsyncSession, caller: Caller, cylinder_id: st
 
 async def _write(session: AsyncSession, caller: Caller, cylinder: Cylinder, given: CylinderIn) -> None:
     await _check_size(session, cylinder.company_id, given.specification)
+    if cylinder.specification and cylinder.specification != given.specification:
+        await mark_whole_way(session, cylinder.id)
     for name in CylinderIn.__struct_fields__:
         setattr(cylinder, name, getattr(given, name))
     cylinder.tag_uid = given.tag_uid.strip().upper()
@@ -87,6 +92,7 @@ async def _write(session: AsyncSession, caller: Caller, cylinder: Cylinder, give
         organisation_id=cylinder.organisation_id,
     )
     await post(session, cylinder)
+    await changes.changed(session, "T2-05", cylinder.id, cylinder.organisation_id)
     await events.announce(session, "cylinder.changed", cylinder.id, cylinder.organisation_id)
 
 
@@ -133,15 +139,26 @@ def _refuse_scrapped(cylinder: Cylinder, given: CylinderIn) -> None:
         )
 
 
-async def _adopt(session: AsyncSession, cylinder: Cylinder) -> None:
-    """Movements that were recorded before anybody had entered the cylinder."""
-    await session.execute(
-        update(CylinderMovement)
-        .where(
-            CylinderMovement.company_id == cylinder.company_id,
-            CylinderMovement.cylinder_id.is_(None),
-            CylinderMovement.code == cylinder.code,
+async def delete_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str) -> None:
+    """One that was entered by mistake. What has ever been recorded of a cylinder is kept: such a one is scrapped."""
+    query = scoped(select(Cylinder).where(Cylinder.id == cylinder_id), Cylinder.organisation_id, caller)
+    cylinder: Cylinder | None = await session.scalar(query.with_for_update())
+    if cylinder is None:
+        raise unknown()
+    await reference.find_place(session, cylinder.organisation_id, caller=caller, right="cylinder.edit")
+    if await movements_of(session, cylinder.id):
+        raise ConflictingError(
+            "cylinder.recorded",
+            "这个气瓶已有流转记录，不能删除；停用请登记报废。",
+            "Something was recorded of this cylinder: it cannot be deleted. Scrap it instead.",
         )
-        .values(cylinder_id=cylinder.id)
+    await intake.withdraw(session, unit_id=cylinder.organisation_id, document_id=document_id(cylinder))
+    await mark_days(session, [("station", cylinder.registered_with, cylinder.registered_at)])
+    await session.delete(cylinder)
+    await session.flush()
+    facts = {"code": cylinder.code}
+    await audit.record(
+        session, caller, "cylinder.deleted", "cylinder", cylinder.id, facts, organisation_id=cylinder.organisation_id
     )
-    await refold(session, [cylinder.id])
+    await changes.changed(session, "T2-05", cylinder.id, cylinder.organisation_id, deleted=True)
+    await events.announce(session, "cylinder.changed", cylinder.id, cylinder.organisation_id)

@@ -4,18 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
 from backend.bulk import Row, insert_new, one_of
+from backend.changes import service as changes
 from backend.cylinders.models import Cylinder, CylinderMovement
 from backend.cylinders.rules import Contradiction, Custody, Holder, Movement, MovementKind, fold
-from backend.cylinders.service.posting import document_id
+from backend.cylinders.service.posting import document_id, post
+from backend.cylinders.service.stays import write_stays
 from backend.intake import service as intake
 from backend.positions.rules import point_wkt
 from backend.taken import Taken
 from sync.documents.cylinders import CylinderScan
+
+_IN_ORDER = (CylinderMovement.at, CylinderMovement.record_id, CylinderMovement.kind)
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +90,34 @@ async def _known(
     return found
 
 
+async def adopt(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
+    """New archives take over what was recorded under their codes before anybody had entered them."""
+    entered = select(Cylinder.id, Cylinder.company_id, Cylinder.code).where(one_of(Cylinder.id, sorted(cylinder_ids)))
+    new = entered.subquery()
+    await session.execute(
+        update(CylinderMovement)
+        .where(
+            CylinderMovement.company_id == new.c.company_id,
+            CylinderMovement.cylinder_id.is_(None),
+            CylinderMovement.code == new.c.code,
+        )
+        .values(cylinder_id=new.c.id)
+        .execution_options(synchronize_session=False)
+    )
+    await refold(session, cylinder_ids)
+
+
+async def adopt_strays(session: AsyncSession, *, limit: int = 500) -> int:
+    """Archives that were not folded yet, and movements that were being written while their archive was."""
+    unfolded = select(Cylinder.id).where(Cylinder.last_heard_at.is_(None)).order_by(Cylinder.id).limit(limit)
+    found = set(await session.scalars(unfolded))
+    met = and_(CylinderMovement.company_id == Cylinder.company_id, CylinderMovement.code == Cylinder.code)
+    strays = select(Cylinder.id).join(CylinderMovement, met).where(CylinderMovement.cylinder_id.is_(None))
+    found |= set(await session.scalars(strays.distinct().limit(limit)))
+    await adopt(session, found)
+    return len(found)
+
+
 async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
     """Holders and contradictions from all movements; a contradiction that a later arrival explains is taken back."""
     if not cylinder_ids:
@@ -96,17 +128,11 @@ async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
     locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     cylinders = (await session.scalars(locked)).all()
     movements = await _movements_of_each(session, cylinder_ids)
-    moved: list[events.Event] = []
-    found: list[intake.Contradiction] = []
-    for cylinder in cylinders:
-        custody = custody_of(cylinder, movements[cylinder.id])
-        holder = custody.holder
-        if (cylinder.holder_kind, cylinder.holder_id) != (holder.kind, holder.id):
-            moved.append(events.Event("cylinder.moved", cylinder.id, cylinder.organisation_id))
-        cylinder.holder_kind, cylinder.holder_id = holder.kind, holder.id
-        cylinder.holder_since, cylinder.last_record_id = holder.since, holder.record_id
-        found += _contradictions(cylinder, custody)
+    custodies = {cylinder.id: custody_of(cylinder, movements[cylinder.id]) for cylinder in cylinders}
+    moved = [cylinder for cylinder in cylinders if _hand_on(cylinder, custodies[cylinder.id], movements[cylinder.id])]
     await session.flush()
+    await write_stays(session, custodies, movements)
+    found = [each for cylinder in cylinders for each in _contradictions(cylinder, custodies[cylinder.id])]
     await intake.retract_conflicts(
         session,
         subjects=[document_id(cylinder) for cylinder in cylinders],
@@ -114,7 +140,29 @@ async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
         keep=[(each.kind, each.record_ids) for each in found],
     )
     await intake.open_conflicts(session, found)
-    await events.announce_all(session, moved)
+    await _tell(session, moved)
+
+
+def _hand_on(cylinder: Cylinder, custody: Custody, movements: Sequence[CylinderMovement]) -> bool:
+    """Whether somebody else holds it now."""
+    holder = custody.holder
+    moved = (cylinder.holder_kind, cylinder.holder_id) != holder.key
+    cylinder.holder_kind, cylinder.holder_id = holder.kind, holder.id
+    cylinder.holder_since, cylinder.last_record_id = holder.since, holder.record_id
+    cylinder.last_heard_at = max((m.at for m in movements), default=cylinder.registered_at)
+    return moved
+
+
+async def _tell(session: AsyncSession, moved: Sequence[Cylinder]) -> None:
+    """The office at once, the regulator at its next reading; phones of what is scrapped."""
+    for cylinder in moved:
+        if cylinder.holder_kind == "scrapped" and not cylinder.scrapped:
+            cylinder.scrapped = True
+            await post(session, cylinder)
+    await changes.changed_all(session, "T2-05", {cylinder.id: cylinder.organisation_id for cylinder in moved})
+    await events.announce_all(
+        session, [events.Event("cylinder.moved", cylinder.id, cylinder.organisation_id) for cylinder in moved]
+    )
 
 
 def _contradictions(cylinder: Cylinder, custody: Custody) -> list[intake.Contradiction]:
@@ -132,7 +180,7 @@ def _records(cylinder: Cylinder, each: Contradiction) -> tuple[str, ...]:
 async def _movements_of_each(session: AsyncSession, cylinder_ids: Collection[str]) -> dict[str, list[CylinderMovement]]:
     found: dict[str, list[CylinderMovement]] = {cylinder_id: [] for cylinder_id in cylinder_ids}
     query = select(CylinderMovement).where(one_of(CylinderMovement.cylinder_id, sorted(cylinder_ids)))
-    for row in await session.scalars(query.order_by(CylinderMovement.at, CylinderMovement.record_id)):
+    for row in await session.scalars(query.order_by(*_IN_ORDER)):
         if row.cylinder_id is not None:
             found[row.cylinder_id].append(row)
     return found
@@ -140,11 +188,13 @@ async def _movements_of_each(session: AsyncSession, cylinder_ids: Collection[str
 
 async def movements_of(session: AsyncSession, cylinder_id: str) -> Sequence[CylinderMovement]:
     query = select(CylinderMovement).where(CylinderMovement.cylinder_id == cylinder_id)
-    return (await session.scalars(query.order_by(CylinderMovement.at, CylinderMovement.record_id))).all()
+    return (await session.scalars(query.order_by(*_IN_ORDER))).all()
 
 
 def custody_of(cylinder: Cylinder, movements: Sequence[CylinderMovement]) -> Custody:
-    registered = Holder("station", cylinder.registered_with, cylinder.registered_at)
+    # What was recorded before anybody entered it began where it was entered.
+    since = min([cylinder.registered_at, *(row.at for row in movements)])
+    registered = Holder("station", cylinder.registered_with, since)
     return fold(
         registered,
         [

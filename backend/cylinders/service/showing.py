@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +22,11 @@ from sync.rules.cylinders import verdict
 _LISTED = (
     *(name for name in POSTED if name in CylinderLine.__struct_fields__),
     *("id", "organisation_id", "storage_position", "holder_kind", "holder_id", "holder_since"),
+)
+_REPORTED = (
+    *("code", "factory_number", "specification", "standard", "medium", "tag_uid", "manufacturer", "made_on"),
+    *("last_inspected_on", "next_inspection_on", "service_ends_on", "tare_kg", "water_capacity_l", "owned"),
+    *("scrapped", "tag_torn", "registered_at"),
 )
 
 
@@ -80,7 +86,7 @@ def _is(state: State, today: date) -> ColumnElement[bool]:
 
 
 async def _lines(session: AsyncSession, rows: Sequence[Cylinder]) -> list[CylinderLine]:
-    names = await _holder_names(session, rows)
+    names = await holder_names(session, rows)
     today = datetime.now(BEIJING).date()
     return [
         CylinderLine(
@@ -97,16 +103,17 @@ async def _lines(session: AsyncSession, rows: Sequence[Cylinder]) -> list[Cylind
     ]
 
 
-async def _holder_names(session: AsyncSession, rows: Sequence[Cylinder]) -> dict[str, str]:
+async def holder_names(session: AsyncSession, rows: Sequence[Cylinder]) -> dict[str, str]:
     def held_by(kind: str) -> list[str]:
         return sorted({row.holder_id for row in rows if row.holder_kind == kind})
 
     names = await accounts.staff_names(session, held_by("vehicle"))
     found = await customers.names_of(session, held_by("customer"))
     names |= {key: line.name or line.code for key, line in found.items()}
-    for station_id in held_by("station"):
-        names[station_id] = (await accounts.find_organisation(session, station_id)).name
-    return names
+    stations = await accounts.organisations_by_id(session, held_by("station"))
+    names |= {key: station.name for key, station in stations.items()}
+    # An inspection body is known by its name alone.
+    return names | {name: name for name in held_by("inspection_body")}
 
 
 async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str) -> CylinderOut:
@@ -133,3 +140,21 @@ async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str)
         contradictions=[ContradictionOut(c.kind, c.earlier, c.later) for c in custody.contradictions],
         **{name: getattr(cylinder, name) for name in archive},
     )
+
+
+async def regulator_items(session: AsyncSession, cylinder_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Row T2-05: the archive, and where it is now; at whose home is not told."""
+    rows = (await session.scalars(select(Cylinder).where(Cylinder.id.in_(cylinder_ids)))).all()
+    names = await holder_names(session, [row for row in rows if row.holder_kind != "customer"])
+    return {
+        row.id: {
+            **{name: getattr(row, name) for name in _REPORTED},
+            "holder": {
+                "kind": row.holder_kind,
+                "name": names.get(row.holder_id, ""),
+                "since": row.holder_since,
+                "record_id": row.last_record_id,
+            },
+        }
+        for row in rows
+    }

@@ -15,7 +15,9 @@ from backend.intake.models import OutboxDocument
 from sync.databases import unit_database
 from sync.documents import decode_backend
 from tests.factories.accounts import bearer, make_staff
+from tests.factories.cylinders import arrive, moved
 from tests.factories.deliveries import cylinder_in, make_cylinder, make_station
+from tests.factories.taken import MORNING
 
 
 class TestCreate:
@@ -85,3 +87,48 @@ class TestList:
         assert await codes(search="04 5e a1") == ["35-018264"]
         assert await codes(state="overdue") == ["35-018266"]
         assert await codes(state="normal") == ["35-018264"]
+
+
+class TestDelete:
+    async def test_a_dispatcher_may_not(self, client: AsyncTestClient[Any], session: AsyncSession) -> None:
+        station = await make_station(session)
+        made = await make_cylinder(session, station, "35-1")
+        url = f"/api/cylinders/{made.cylinder.id}"
+        assert (await client.delete(url, headers=bearer(client, station.dispatcher))).status_code == 403
+
+    async def test_one_that_was_entered_by_mistake_goes_from_the_phones_too(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        made = await make_cylinder(session, station, "35-1")
+        keeper = await make_staff(session, station.company, roles=["station_keeper"])
+        url = f"/api/cylinders/{made.cylinder.id}"
+        assert (await client.delete(url, headers=bearer(client, keeper))).status_code == 204
+        assert (await client.get(url, headers=bearer(client, keeper))).status_code == 404
+        key = (unit_database(station.company.unit.id), f"reference.cylinder:{made.cylinder.id}")
+        row = await session.get_one(OutboxDocument, key, populate_existing=True)
+        assert row.body is None
+
+    async def test_one_of_which_something_was_recorded_is_kept(self, session: AsyncSession) -> None:
+        station = await make_station(session)
+        made = await make_cylinder(session, station, "35-1")
+        await arrive(session, moved(station, "loaded", "35-1", MORNING))
+        with pytest.raises(AppError) as refused:
+            await cylinders.delete_cylinder(session, station.caller, made.cylinder.id)
+        assert (refused.value.code, refused.value.status_code) == ("cylinder.recorded", 409)
+
+
+class TestScrapped:
+    async def test_a_record_of_scrapping_reaches_the_phones_and_no_form_takes_it_back(
+        self, session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        made = await make_cylinder(session, station, "35-1")
+        await arrive(session, moved(station, "scrapped", "35-1", MORNING))
+        key = (unit_database(station.company.unit.id), f"reference.cylinder:{made.cylinder.id}")
+        row = await session.get_one(OutboxDocument, key, populate_existing=True)
+        assert row.body is not None
+        assert decode_backend(row.doc_id, row.body).scrapped is True  # type: ignore[union-attr]
+        with pytest.raises(AppError) as refused:
+            await cylinders.change_cylinder(session, station.caller, made.cylinder.id, cylinder_in(station, "35-1"))
+        assert refused.value.code == "cylinder.scrapped"

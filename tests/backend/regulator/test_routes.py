@@ -11,15 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts import service as accounts
 from backend.audit import AuditEntry
 from backend.changes import service as changes
+from backend.cylinders import service as cylinders
 from sync.documents.hazards import HazardReported
 from sync.documents.patrol import CheckPointVisited, PatrolFinished, PatrolStarted
 from tests.factories.accounts import Company, bearer, make_company
 from tests.factories.customers import IDENTITY
-from tests.factories.deliveries import checked, completed, make_cylinder, make_order, make_station
+from tests.factories.deliveries import checked, completed, cylinder_in, loaded, make_cylinder, make_order, make_station
 from tests.factories.patrol import chunk, make_street
 from tests.factories.taken import HERE, record, take
 
-ALL = ("T2-08", "T2-11", "T2-14")
+ALL = ("T2-05", "T2-08", "T2-11", "T2-14")
 
 
 class Regulator:
@@ -84,6 +85,52 @@ class TestAccess:
         url = "/api/regulator/datasets/T2-14"
         answer = await client.get(url, headers=reader.headers, params={"cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (422, "cursor.unknown")
+
+
+class TestCylinders:
+    @pytest.mark.requirement("T2-05")
+    async def test_a_cylinder_is_told_with_its_archive_corrected_and_gone(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        reader = await regulator(client, session, station.company)
+        kept = (await make_cylinder(session, station, "35-1", manufacturer="松河制造", tare_kg=16.5)).cylinder.id
+        mistaken = (await make_cylinder(session, station, "35-9")).cylinder.id
+        first = await reader.read("T2-05")
+        told = {item["id"]: item for item in first["items"]}
+        assert (told[kept]["code"], told[kept]["manufacturer"], told[kept]["tare_kg"]) == ("35-1", "松河制造", 16.5)
+        right = cylinder_in(station, "35-1", manufacturer="松河二厂")
+        await cylinders.change_cylinder(session, station.caller, kept, right)
+        await cylinders.delete_cylinder(session, station.caller, mistaken)
+        later = await reader.read("T2-05", cursor=first["next_cursor"])
+        told = {item["id"]: item for item in later["items"]}
+        assert (told[kept]["version"], told[kept]["manufacturer"]) == (2, "松河二厂")
+        assert (told[mistaken]["version"], told[mistaken]["deleted"]) == (2, True)
+        assert "code" not in told[mistaken]
+
+    @pytest.mark.requirement("5.8.4-3")
+    async def test_where_a_cylinder_went_is_at_the_regulator_as_soon_as_it_is_here(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session, code="KH-7")
+        reader = await regulator(client, session, station.company)
+        one = (await make_cylinder(session, station, "35-1")).cylinder.id
+        cursor, seen = (await reader.read("T2-05"))["next_cursor"], []
+        done = completed(station, "", "35-1", check_id="x")
+        for record_ in (loaded(station, "35-1"), done):
+            await take(session, station.company, station.driver, record_)
+            page = await reader.read("T2-05", cursor=cursor)
+            cursor = page["next_cursor"]
+            seen += [(item["id"], item["holder"]["kind"], item["holder"]["record_id"]) for item in page["items"]]
+        assert [kind for _, kind, _ in seen] == ["vehicle", "customer"]
+        assert seen[-1] == (one, "customer", done.id)
+        (delivery,) = (await reader.read("T2-11"))["items"]
+        assert (delivery["id"], delivery["customer_code"], delivery["delivered"]) == (done.id, "KH-7", ["35-1"])
+        chain = (await cylinders.find_cylinder(session, station.caller, one)).chain
+        assert [(move.kind, move.staff_name) for move in chain] == [
+            ("delivered", station.driver.name),
+            ("loaded", station.driver.name),
+        ]
 
 
 class TestPatrols:
