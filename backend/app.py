@@ -40,6 +40,7 @@ from backend.reference import routes as reference
 from backend.regulator import routes as regulator
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
+from backend.vehicles import routes as vehicles
 from backend.worker import working
 
 VERSION = "0.1.0"
@@ -63,6 +64,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     certificates.router,
     cylinders.stock_router,
     deliveries.router,
+    vehicles.router,
     regulator.router,
 )
 

@@ -10,9 +10,11 @@ from procrastinate.schema import SchemaManager
 
 from backend.accounts import service as accounts
 from backend.certificates import service as certificates
+from backend.customers import service as customers
 from backend.cylinders import service as cylinders
 from backend.db import Database, libpq_url
 from backend.patrol import service as patrol
+from backend.photos.service import PhotoStore
 from backend.reference import service as reference
 from sync.databases import BEIJING
 
@@ -76,6 +78,20 @@ async def delete_expired(context: JobContext, timestamp: int) -> None:  # noqa: 
     """Sessions, tokens and counts that can no longer open anything."""
     async with _database(context).sessions() as session, session.begin():
         await accounts.delete_expired(session)
+
+
+@jobs.periodic(cron="*/10 * * * *")
+@jobs.task(
+    name="delete_pictures_of_the_erased",
+    queueing_lock="delete_pictures_of_the_erased",
+    pass_context=True,
+    retry=_again,
+)
+async def delete_pictures_of_the_erased(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Signatures, identity cards and contracts of customers who were erased; a picture may arrive after that."""
+    database = _database(context)
+    async with database.sessions() as session, session.begin():
+        await customers.delete_pictures_of_the_erased(session, PhotoStore.of(session.info["settings"]))
 
 
 @jobs.periodic(cron="43 3 * * *")

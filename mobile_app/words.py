@@ -31,6 +31,10 @@ RECORD_TITLES: dict[str, tuple[str, str]] = {
     "filling.checked_before": ("充装前检查", "Check before filling"),
     "cylinder.filled": ("充装", "Filling"),
     "filling.checked_after": ("充装后检查", "Check after filling"),
+    "customer.completed": ("实名登记", "Customer registered"),
+    "customer.paper_done": ("客户资料", "Customer's paper"),
+    "cylinders.stored": ("回站入库", "Back at the station"),
+    "vehicle.tracked": ("送气轨迹", "Delivery track"),
     "photo": ("照片", "Photo"),
     "voice_note": ("语音说明", "Voice note"),
 }

@@ -4,7 +4,8 @@ from datetime import date, datetime
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import CGCS2000, Base
@@ -40,6 +41,10 @@ class Customer(Base):
     identity_sealed: Mapped[bytes | None]
     phone_sealed: Mapped[bytes | None]
     phone_last4: Mapped[str] = mapped_column(default="")
+    # The identity card's or business licence's picture, taken where the customer was registered.
+    identity_photo: Mapped[str] = mapped_column(default="")
+    # By field: the record, and its time, that gave it; a field that the office wrote stands in none.
+    completed: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     state: Mapped[str] = mapped_column(default="active")
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
@@ -69,5 +74,34 @@ class CustomerPaper(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
     done_on: Mapped[date | None]
+    done_by: Mapped[str] = mapped_column(default="")
+    # The newest record of it, where a worker made one.
+    record_id: Mapped[str] = mapped_column(default="")
     reviewed_at: Mapped[datetime | None]
     reviewed_by: Mapped[str] = mapped_column(default="")
+
+
+class PaperRecord(Base):
+    """A paper as a worker brought it: its pictures, and the delivery (`task_id`) at which it was made (5.8.3-05)."""
+
+    __tablename__ = "customer_paper_records"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    customer_id: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    task_id: Mapped[str] = mapped_column(default="", index=True)
+    staff_id: Mapped[str]
+    at: Mapped[datetime]
+    number: Mapped[str] = mapped_column(default="")
+    valid_until: Mapped[date | None]
+    photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+
+
+class PersonalPicture(Base):
+    """A picture of or about a person, named by a record: it goes when he is erased, also where it arrives later."""
+
+    __tablename__ = "personal_pictures"
+
+    photo_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[str] = mapped_column(index=True)

@@ -1,15 +1,15 @@
 """What the office sends and reads of a customer."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
-from backend.customers.rules import Finding, IdentityKind
+from sync.documents.customers import IdentityKind
 from sync.documents.envelope import Latitude, Longitude, Word
+from sync.rules.identity import Finding
 
 Name = Annotated[Word, msgspec.Meta(min_length=1)]
-PaperKind = Literal["agreement", "safety_notice", "fittings", "in_home_check"]
 Phone = Annotated[str, msgspec.Meta(max_length=30, pattern=r"^(\+?[0-9][0-9 -]{4,24}[0-9])?$")]
 
 
@@ -42,7 +42,24 @@ class PaperIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class PaperOut(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     done_on: date | None
+    done_by: str
+    record_id: str
     reviewed_at: datetime | None
+    reviewed_by: str
+
+
+class PaperRecordOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A paper as a worker brought it, with the delivery (`task_id`) at which it was made."""
+
+    id: str
+    customer_id: str
+    kind: str
+    task_id: str
+    staff_id: str
+    at: datetime
+    number: str
+    valid_until: date | None
+    photos: list[str]
 
 
 class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +94,9 @@ class CustomerOut(msgspec.Struct, frozen=True, kw_only=True):
     identity_kind: str
     identity_masked: str
     safety_officer: str
+    identity_photo: str
     papers: list[PaperOut]
+    paper_records: list[PaperRecordOut]
     findings: tuple[Finding, ...] = ()
 
 

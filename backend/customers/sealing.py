@@ -6,10 +6,7 @@ a person's key makes every field of his unreadable, in backups too, while the fa
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,13 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.bulk import insert_new, one_of
 from backend.customers.models import PersonKey
 from backend.errors import AppError
-from backend.settings import Settings, load_settings
-
-_KEY_BYTES = 16
-_NONCE_BYTES = 12
-_TAG_BYTES = 16
-_MASTER_FILE = "personal.key"
-_masters: dict[Path, bytes] = {}
+from backend.personal_keys import KEY_BYTES, data_dir, decrypt, encrypt, master_key
 
 
 class ErasedError(AppError):
@@ -40,15 +31,15 @@ async def seal(session: AsyncSession, customer_id: str, organisation_id: str, fi
 
 
 def seal_with(key: bytes, customer_id: str, field: str, text: str) -> bytes:
-    return _encrypt(key, text.encode(), f"{customer_id}/{field}")
+    return encrypt(key, text.encode(), f"{customer_id}/{field}")
 
 
 async def unseal(session: AsyncSession, customer_id: str, field: str, sealed: bytes) -> str:
     wrapped = await session.scalar(select(PersonKey.wrapped).where(PersonKey.customer_id == customer_id))
     if wrapped is None:
         raise ErasedError
-    key = _decrypt(_master(session), wrapped, customer_id)
-    return _decrypt(key, sealed, f"{customer_id}/{field}").decode()
+    key = decrypt(master_key(data_dir(session)), wrapped, customer_id)
+    return decrypt(key, sealed, f"{customer_id}/{field}").decode()
 
 
 async def destroy_key(session: AsyncSession, customer_id: str, organisation_id: str) -> None:
@@ -65,13 +56,13 @@ async def person_keys(session: AsyncSession, organisations: Mapping[str, str]) -
     """
     if not organisations:
         return {}
-    master = _master(session)
+    master = master_key(data_dir(session))
     wrapped = await _wrapped_keys(session, organisations)
     fresh = [
         {
             "customer_id": customer_id,
             "organisation_id": organisation_id,
-            "wrapped": _encrypt(master, os.urandom(_KEY_BYTES), customer_id),
+            "wrapped": encrypt(master, os.urandom(KEY_BYTES), customer_id),
         }
         for customer_id, organisation_id in sorted(organisations.items())
         if customer_id not in wrapped
@@ -79,7 +70,7 @@ async def person_keys(session: AsyncSession, organisations: Mapping[str, str]) -
     if fresh:
         await insert_new(session, PersonKey, fresh)
         wrapped = await _wrapped_keys(session, organisations)
-    return {customer_id: _decrypt(master, key, customer_id) for customer_id, key in wrapped.items() if key is not None}
+    return {customer_id: decrypt(master, key, customer_id) for customer_id, key in wrapped.items() if key is not None}
 
 
 async def _wrapped_keys(session: AsyncSession, customer_ids: Iterable[str]) -> dict[str, bytes | None]:
@@ -87,52 +78,3 @@ async def _wrapped_keys(session: AsyncSession, customer_ids: Iterable[str]) -> d
         select(PersonKey.customer_id, PersonKey.wrapped).where(one_of(PersonKey.customer_id, sorted(customer_ids)))
     )
     return {customer_id: key for customer_id, key in rows}  # noqa: C416 (rows are not pairs to dict)
-
-
-def _master(session: AsyncSession) -> bytes:
-    settings: Settings = session.info.get("settings") or load_settings()
-    path = settings.data_dir / _MASTER_FILE
-    if path not in _masters:
-        _masters[path] = _read_or_make(path)
-    return _masters[path]
-
-
-def _read_or_make(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # A link is made or it is not: of several processes that start at once, one's key becomes the key.
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return path.read_bytes()
-
-
-def _encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
-    nonce = os.urandom(_NONCE_BYTES)
-    encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
-    encryptor.authenticate_additional_data(bound_to.encode())
-    sealed = encryptor.update(plain) + encryptor.finalize()
-    return nonce + sealed + encryptor.tag
-
-
-def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
-    nonce, tag = sealed[:_NONCE_BYTES], sealed[-_TAG_BYTES:]
-    decryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce, tag)).decryptor()
-    decryptor.authenticate_additional_data(bound_to.encode())
-    try:
-        return decryptor.update(sealed[_NONCE_BYTES:-_TAG_BYTES]) + decryptor.finalize()
-    except InvalidTag as error:
-        raise AppError(
-            500,
-            "customer.master_key",
-            "个人信息无法解密：数据目录里的主密钥不对。",
-            "Personal data cannot be opened: the master key in the data directory is not the one that sealed it.",
-        ) from error

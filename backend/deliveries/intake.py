@@ -1,10 +1,10 @@
-"""Records of deliveries taken into the tables: check, exchange, visits in vain."""
+"""Records of deliveries taken into the tables: check, exchange, visits in vain, the vehicle's return."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
@@ -12,14 +12,16 @@ from backend.bulk import Row, insert_new, one_of
 from backend.changes import service as changes
 from backend.customers import service as customers
 from backend.cylinders import service as cylinders
-from backend.deliveries.models import Delivery, DeliveryCheck, FailedVisit
+from backend.deliveries.models import Delivery, DeliveryCheck, DepositSlip, FailedVisit, StationReturn
 from backend.deliveries.service.settling import settle_orders
+from backend.deliveries.service.voiding import INCOMPLETE, void_corrected
 from backend.hazards import service as hazards
 from backend.intake import service as intake
 from backend.positions.rules import point_wkt
 from backend.reference import service as reference
-from backend.taken import Take, Taken, Waiting
-from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, VisitFailed
+from backend.taken import NONE_WAIT, Take, Taken, Waiting
+from sync.documents.cylinders import CylindersStored
+from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, Signature, VisitFailed
 from sync.documents.reference import ListEntry
 
 _Owns = Mapping[tuple[str, str], str]
@@ -30,8 +32,7 @@ async def take_deliveries(session: AsyncSession, takens: Sequence[Taken[Any]]) -
     own = await customers.own_ids(session, ((t.record.customer_id, t.company_id) for t in takens))
     await _take_checks(session, _of(takens, DeliveryChecked), own)
     waiting = await _take_exchanges(session, _of(takens, DeliveryCompleted), own)
-    visits = [_visit(taken, own) for taken in _of(takens, VisitFailed)]
-    await insert_new(session, FailedVisit, sorted(visits, key=lambda row: row["id"]))
+    await _take_visits(session, _of(takens, VisitFailed), own)
     await settle_orders(session, takens)
     await events.announce_all(session, [_event(taken) for taken in takens])
     return waiting
@@ -52,7 +53,20 @@ async def _take_checks(session: AsyncSession, takens: Sequence[Taken[DeliveryChe
         words[company_id] = await reference.words(session, company_id, "delivery_check_item")
     found = await hazards.ensure_check_hazards(session, [(t, _failed(t, words[t.company_id])) for t in failed])
     rows = [_check(taken, own) | {"hazard_id": found.get(taken.record.id)} for taken in takens]
-    await insert_new(session, DeliveryCheck, sorted(rows, key=lambda row: row["id"]))
+    new = await insert_new(session, DeliveryCheck, sorted(rows, key=lambda row: row["id"]))
+    fresh = [taken for taken in takens if taken.record.id in new]
+    # 入户安检 is done with every delivery; the office reviews the newest (E5.8.3-6).
+    await customers.record_papers(
+        session, [customers.Paper(taken=t, customer_id=_own(t, own), kind="in_home_check") for t in fresh]
+    )
+    # A delivery that came before its check says in the regulator's feed how the check ended.
+    query = select(Delivery.id, Delivery.organisation_id).where(one_of(Delivery.check_id, new), _stands())
+    late = {delivery_id: unit for delivery_id, unit in await session.execute(query)}  # noqa: C416
+    await changes.changed_all(session, "T2-11", late)
+
+
+def _stands() -> ColumnElement[bool]:
+    return Delivery.voided_at.is_(None)
 
 
 def _failed(taken: Taken[DeliveryChecked], words: Mapping[str, ListEntry]) -> list[str]:
@@ -71,6 +85,7 @@ def _check(taken: Taken[DeliveryChecked], own: _Owns) -> Row:
         "at": taken.recorded_at,
         "items": msgspec.to_builtins(record.items),
         "passed": record.passed,
+        "list_version": record.list_version,
         "photos": list(record.photos),
         "note": record.note,
     }
@@ -81,16 +96,21 @@ async def _take_exchanges(
 ) -> dict[str, Waiting]:
     if not takens:
         return {}
-    sealed = await customers.seal_for(
-        session,
-        [customers.Personal(_own(t, own), f"receiver/{t.record.id}", t.record.signature.receiver) for t in takens],
-    )
+    texts = [(t, "receiver", _name(session, t, t.record.signature)) for t in takens]
+    sealed = await _seal(session, texts, own)
     rows = [_exchange(t, own) | {"signature_sealed": sealed.get(f"receiver/{t.record.id}")} for t in takens]
     new = await insert_new(session, Delivery, sorted(rows, key=lambda row: row["id"]))
     fresh = [taken for taken in takens if taken.record.id in new]
+    await customers.note_pictures(session, {t.record.signature.photo: _own(t, own) for t in takens})
+    await insert_new(session, DepositSlip, [row for t in fresh for row in _slips(t, own)])
     await changes.changed_all(session, "T2-11", {taken.record.id: taken.organisation_id for taken in fresh})
     await _note_incomplete_customers(session, fresh, own)
-    await cylinders.record_movements(session, [(taken, _scanned(taken.record, _own(taken, own))) for taken in takens])
+    await void_corrected(session, {taken.record.id for taken in fresh}, {t.record.corrects for t in fresh})
+    # (Also where a record is taken again: what was voided since moves nothing.)
+    void = select(Delivery.id).where(one_of(Delivery.id, [t.record.id for t in takens]), ~_stands())
+    voided = set(await session.scalars(void))
+    moving = [taken for taken in takens if taken.record.id not in voided]
+    await cylinders.record_movements(session, [(taken, _scanned(taken.record, _own(taken, own))) for taken in moving])
     checks = {taken.record.check_id for taken in takens}
     here = set(await session.scalars(select(DeliveryCheck.id).where(one_of(DeliveryCheck.id, checks))))
     return {t.record.id: Waiting((t.record.check_id,)) for t in takens if t.record.check_id not in here}
@@ -111,12 +131,42 @@ def _exchange(taken: Taken[DeliveryCompleted], own: _Owns) -> Row:
         "returned": msgspec.to_builtins(record.returned),
         "leak_test": msgspec.to_builtins(record.leak_test),
         "signature_kind": record.signature.kind,
+        "signature_photo": record.signature.photo,
         "receiver_relation": record.signature.relation,
         "payment": msgspec.to_builtins(record.payment),
         "photos": list(record.photos),
         "note": record.note,
         "point": point_wkt(record.position),
+        "corrects": record.corrects,
     }
+
+
+def _slips(taken: Taken[DeliveryCompleted], own: _Owns) -> list[Row]:
+    return [
+        {
+            "id": f"{taken.record.id}/{number:02d}",
+            "delivery_id": taken.record.id,
+            "organisation_id": taken.organisation_id,
+            "customer_id": _own(taken, own),
+            "staff_id": taken.staff_id,
+            "at": taken.recorded_at,
+            **msgspec.structs.asdict(slip),
+        }
+        for number, slip in enumerate(taken.record.deposits, start=1)
+    ]
+
+
+def _name(session: AsyncSession, taken: Taken[Any], carrier: Signature | VisitFailed) -> str:
+    """The receiver's or witness's name, sealed on the phone; in clear from one that had no key yet."""
+    if carrier.sealed:
+        return customers.opened(session, taken.record.id, carrier.sealed) or ""
+    return carrier.receiver if isinstance(carrier, Signature) else carrier.witness
+
+
+async def _seal(session: AsyncSession, texts: Sequence[tuple[Taken[Any], str, str]], own: _Owns) -> dict[str, bytes]:
+    """By field and record."""
+    given = [customers.Personal(_own(t, own), f"{field}/{t.record.id}", text) for t, field, text in texts if text]
+    return await customers.seal_for(session, given)
 
 
 def _scanned(record: DeliveryCompleted, customer_id: str) -> list[cylinders.Scanned]:
@@ -138,8 +188,8 @@ async def _note_incomplete_customers(
     found = [
         intake.Contradiction(
             taken.organisation_id,
-            "delivery.incomplete_customer",
-            [taken.record.id],
+            INCOMPLETE,
+            [taken.record.id, f"customer:{customer_id}"],
             {"customer_id": customer_id, "missing": list(missing[customer_id]), "staff_id": taken.staff_id},
         )
         for taken in takens
@@ -148,9 +198,18 @@ async def _note_incomplete_customers(
     await intake.open_conflicts(session, found)
 
 
+async def _take_visits(session: AsyncSession, takens: Sequence[Taken[VisitFailed]], own: _Owns) -> None:
+    sealed = await _seal(session, [(t, "witness", _name(session, t, t.record)) for t in takens], own)
+    rows = [_visit(t, own) | {"witness_sealed": sealed.get(f"witness/{t.record.id}")} for t in takens]
+    await insert_new(session, FailedVisit, sorted(rows, key=lambda row: row["id"]))
+
+
 def _visit(taken: Taken[VisitFailed], own: _Owns) -> Row:
     record = taken.record
-    copied = ("outcome", "attempt", "notice_posted", "door_gap_ppm", "next_appointment", "reason", "note")
+    copied = (
+        *("outcome", "attempt", "notice_posted", "door_gap_ppm", "next_appointment", "reason", "note"),
+        *("door_photo", "notice_photo", "notice_handed_over"),
+    )
     return {
         "id": record.id,
         "organisation_id": taken.organisation_id,
@@ -162,6 +221,65 @@ def _visit(taken: Taken[VisitFailed], own: _Owns) -> Row:
         "point": point_wkt(record.position),
         **{name: getattr(record, name) for name in copied},
     }
+
+
+async def take_returns(session: AsyncSession, takens: Sequence[Taken[CylindersStored]]) -> Mapping[str, Waiting]:
+    """回站入库: the cylinders are at the station again; what did not come back is put before the office."""
+    new = await insert_new(session, StationReturn, sorted((_return(t) for t in takens), key=lambda row: row["id"]))
+    await cylinders.record_movements(session, [(taken, _stored(taken.record)) for taken in takens])
+    short = [
+        intake.Contradiction(
+            taken.organisation_id,
+            "load.missing",
+            [taken.record.id],
+            {
+                "missing": list(taken.record.missing),
+                "reason": taken.record.missing_reason,
+                "vehicle": taken.record.vehicle,
+                "staff_id": taken.staff_id,
+            },
+        )
+        for taken in takens
+        if taken.record.missing and taken.record.id in new
+    ]
+    await intake.open_conflicts(session, short)
+    await events.announce_all(
+        session,
+        [
+            events.Event("cylinders.stored", taken.record.id, taken.organisation_id, {"staff_id": taken.staff_id})
+            for taken in takens
+        ],
+    )
+    return NONE_WAIT
+
+
+def _return(taken: Taken[CylindersStored]) -> Row:
+    record = taken.record
+    return {
+        "id": record.id,
+        "organisation_id": taken.organisation_id,
+        "station_id": record.station_id,
+        "vehicle": record.vehicle,
+        "staff_id": taken.staff_id,
+        "at": taken.recorded_at,
+        "full": [each.scan.code for each in record.cylinders if each.full],
+        "empty": [each.scan.code for each in record.cylinders if not each.full],
+        "missing": list(record.missing),
+        "missing_reason": record.missing_reason,
+    }
+
+
+def _stored(record: CylindersStored) -> list[cylinders.Scanned]:
+    return [
+        cylinders.Scanned(
+            kind="stored",
+            scan=each.scan,
+            vehicle=record.vehicle,
+            station_id=record.station_id,
+            detail="full" if each.full else "empty",
+        )
+        for each in record.cylinders
+    ]
 
 
 def _event(taken: Taken[Any]) -> events.Event:
@@ -177,4 +295,5 @@ TAKES: dict[str, Take] = {
     "delivery.checked": take_deliveries,
     "delivery.completed": take_deliveries,
     "visit.failed": take_deliveries,
+    "cylinders.stored": take_returns,
 }

@@ -62,6 +62,8 @@ class DeliveryCheck(Base):
     at: Mapped[datetime]
     items: Mapped[list[Any]] = mapped_column(JSONB)
     passed: Mapped[bool]
+    # Of the company's check list by which it was judged.
+    list_version: Mapped[int] = mapped_column(default=0)
     hazard_id: Mapped[str | None]
     photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     note: Mapped[str] = mapped_column(default="")
@@ -85,12 +87,60 @@ class Delivery(Base):
     returned: Mapped[list[Any]] = mapped_column(JSONB)
     leak_test: Mapped[dict[str, Any]]
     signature_kind: Mapped[str]
+    signature_photo: Mapped[str] = mapped_column(default="")
     signature_sealed: Mapped[bytes | None]
     receiver_relation: Mapped[str] = mapped_column(default="")
     payment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     note: Mapped[str] = mapped_column(default="")
     point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000), nullable=True)
+    # The record that this one corrects; what is corrected or voided counts no more, and the fact stays.
+    corrects: Mapped[str] = mapped_column(default="", index=True)
+    voided_at: Mapped[datetime | None]
+    voided_by: Mapped[str] = mapped_column(default="")
+    void_reason: Mapped[str] = mapped_column(default="")
+
+
+class DepositSlip(Base):
+    """押金单 of a delivery: taken, refunded or moved to another size (转瓶)."""
+
+    __tablename__ = "deposit_slips"
+    __table_args__ = (
+        CheckConstraint("kind IN ('taken', 'refunded', 'moved')", name="kind"),
+        CheckConstraint("quantity > 0 AND amount_fen >= 0", name="amounts"),
+        Index("ix_deposit_slips_number", "organisation_id", "number"),
+    )
+
+    # The delivery's record and the slip's place in it.
+    id: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    customer_id: Mapped[str] = mapped_column(index=True)
+    staff_id: Mapped[str]
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    number: Mapped[str]
+    specification: Mapped[str]
+    quantity: Mapped[int]
+    amount_fen: Mapped[int]
+    moved_to: Mapped[str] = mapped_column(default="")
+
+
+class StationReturn(Base):
+    """回站入库: what came back, and what the load list still said and nobody found."""
+
+    __tablename__ = "station_returns"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    station_id: Mapped[str]
+    vehicle: Mapped[str] = mapped_column(default="")
+    staff_id: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
+    full: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    empty: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    missing: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    missing_reason: Mapped[str] = mapped_column(default="")
 
 
 class FailedVisit(Base):
@@ -111,6 +161,10 @@ class FailedVisit(Base):
     door_gap_ppm: Mapped[float | None]
     next_appointment: Mapped[date | None]
     reason: Mapped[str] = mapped_column(default="")
+    witness_sealed: Mapped[bytes | None]
+    door_photo: Mapped[str] = mapped_column(default="")
+    notice_photo: Mapped[str] = mapped_column(default="")
+    notice_handed_over: Mapped[bool] = mapped_column(default=False)
     photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     note: Mapped[str] = mapped_column(default="")
     point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000), nullable=True)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.deliveries import service
 from backend.deliveries.schemas import (
     DeliveryOut,
+    DepositBalance,
     OftenMissed,
     OrderIn,
     OrderOut,
@@ -18,7 +19,10 @@ from backend.deliveries.schemas import (
     Reason,
     Reassign,
     Retry,
+    ReturnOut,
+    SlipOut,
     VisitOut,
+    Voiding,
 )
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
 from backend.scope import Caller, requires
@@ -145,6 +149,69 @@ async def list_failed_visits(
     return await service.list_failed_visits(session, caller, since=since, outcome=outcome, limit=limit, offset=offset)
 
 
+@post("/{delivery_id:str}/void", status_code=204, guards=_PLAN)
+async def void_delivery(session: AsyncSession, caller: Caller, delivery_id: str, data: Voiding) -> None:
+    await service.void_delivery(session, caller, delivery_id, data.reason)
+
+
+@get("/deposits", guards=_VIEW)
+async def list_slips(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    customer_id: str = "",
+    kind: str = "",
+    search: str = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[SlipOut]:
+    return await service.list_slips(
+        session,
+        caller,
+        since=since,
+        until=until,
+        customer_id=customer_id,
+        kind=kind,
+        search=search,
+        limit=limit,
+        offset=offset,
+    )
+
+
+@get("/deposits/balances", guards=_VIEW)
+async def list_balances(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    customer_id: str = "",
+    search: str = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[DepositBalance]:
+    return await service.list_balances(
+        session, caller, customer_id=customer_id, search=search, limit=limit, offset=offset
+    )
+
+
+@get("/returns", guards=_VIEW)
+async def list_returns(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    staff_id: str = "",
+    vehicle: str = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[ReturnOut]:
+    return await service.list_returns(
+        session, caller, since=since, until=until, staff_id=staff_id, vehicle=vehicle, limit=limit, offset=offset
+    )
+
+
 @get("/often-missed", guards=_VIEW)
 async def list_often_missed(session: AsyncSession, caller: Caller) -> list[OftenMissed]:
     return await service.list_often_missed(session, caller)
@@ -164,5 +231,9 @@ router = Router(
         list_deliveries,
         list_failed_visits,
         list_often_missed,
+        list_slips,
+        list_balances,
+        list_returns,
+        void_delivery,
     ],
 )

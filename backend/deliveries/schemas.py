@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from backend.customers.schemas import PaperRecordOut
 from sync.documents.envelope import Utc, Word
 
 Name = Annotated[Word, msgspec.Meta(min_length=1)]
@@ -38,6 +39,12 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     start_at: Utc
     due_at: Utc
+
+
+class Voiding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """作废: why a delivery counts no more."""
+
+    reason: Name
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,13 +87,16 @@ class CheckOut(msgspec.Struct, frozen=True, kw_only=True):
     staff_id: str
     items: list[Any]
     passed: bool
+    list_version: int
     hazard_id: str | None
     photos: list[str]
     note: str
 
 
 class DeliveryOut(msgspec.Struct, frozen=True, kw_only=True):
-    """`receiver` is empty once the customer is erased."""
+    """`receiver` is empty once the customer is erased; `papers` were made at this delivery, `agreement_on` is when the
+    customer signed his contract (5.8.3-05).
+    """
 
     id: str
     organisation_id: str
@@ -103,9 +113,65 @@ class DeliveryOut(msgspec.Struct, frozen=True, kw_only=True):
     signature_kind: str
     receiver: str
     receiver_relation: str
+    signature_photo: str
     payment: dict[str, Any] | None
+    deposits: list["SlipOut"]
+    papers: list[PaperRecordOut]
+    agreement_on: str
     photos: list[str]
     note: str
+    lon: float | None
+    lat: float | None
+    corrects: str
+    voided_at: datetime | None
+    void_reason: str
+
+
+class SlipOut(msgspec.Struct, frozen=True, kw_only=True):
+    """押金单."""
+
+    id: str
+    delivery_id: str
+    organisation_id: str
+    customer_id: str
+    customer_code: str
+    customer_name: str
+    staff_id: str
+    staff_name: str
+    at: datetime
+    kind: str
+    number: str
+    specification: str
+    quantity: int
+    amount_fen: int
+    moved_to: str
+
+
+class DepositBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the company still holds of a customer's deposits: by size and in all."""
+
+    customer_id: str
+    customer_code: str
+    customer_name: str
+    cylinders: dict[str, int]
+    amount_fen: int
+    last_at: datetime
+
+
+class ReturnOut(msgspec.Struct, frozen=True, kw_only=True):
+    """回站入库."""
+
+    id: str
+    organisation_id: str
+    station_id: str
+    vehicle: str
+    staff_id: str
+    staff_name: str
+    at: datetime
+    full: list[str]
+    empty: list[str]
+    missing: list[str]
+    missing_reason: str
 
 
 class VisitOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +179,9 @@ class VisitOut(msgspec.Struct, frozen=True, kw_only=True):
     organisation_id: str
     task_id: str
     customer_id: str
+    customer_name: str
     staff_id: str
+    staff_name: str
     at: datetime
     outcome: str
     attempt: int
@@ -121,6 +189,10 @@ class VisitOut(msgspec.Struct, frozen=True, kw_only=True):
     door_gap_ppm: float | None
     next_appointment: date | None
     reason: str
+    witness: str
+    door_photo: str
+    notice_photo: str
+    notice_handed_over: bool
     photos: list[str]
     note: str
 
@@ -130,6 +202,7 @@ class OrderOut(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[CheckOut]
     deliveries: list[DeliveryOut]
     visits: list[VisitOut]
+    papers: list[PaperRecordOut]
 
 
 class OftenMissed(msgspec.Struct, frozen=True, kw_only=True):

@@ -199,7 +199,7 @@ async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived],
             batch.refused.append((one, verdict))
             continue
         first = facts.get(one.id)
-        if first is None and is_file(one.id) and (fault := await _store_picture(one, setup.photos)):
+        if first is None and is_file(one.id) and (fault := await _store_picture(one, verdict, setup.photos)):
             batch.refused.append((one, Refused(fault)))
         elif first is None:
             facts[one.id] = (one.rev, batch.database.owner)
@@ -218,11 +218,11 @@ async def _existing(session: AsyncSession, arrived: Sequence[Arrived]) -> dict[s
     return {fact_id: (rev, staff_id) for fact_id, rev, staff_id in rows}
 
 
-async def _store_picture(arrived: Arrived, photos: PhotoStore) -> str:
+async def _store_picture(arrived: Arrived, record: FieldRecord, photos: PhotoStore) -> str:
     """Stores a picture or recording before its row is written, or answers what is wrong with it."""
     fault = await asyncio.to_thread(check_file, arrived.id, arrived.attachment)
     if not fault and arrived.attachment is not None:
-        await photos.put(arrived.id, arrived.attachment)
+        await photos.put(arrived.id, arrived.attachment, sealed=getattr(record, "personal", False))
     return fault
 
 

@@ -1,15 +1,19 @@
 """The photo archive: pictures and voice notes by their SHA-256 in an object store, only for who may see their unit."""
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import one_of
 from backend.errors import MissingError
+from backend.personal_keys import decrypt, encrypt, master_key
 from backend.photos.models import Photo, VoiceNote
 from backend.photos.rules import check_file
 from backend.scope import Caller, scoped, within
@@ -20,12 +24,15 @@ __all__ = [
     "PhotoStore",
     "VoiceNoteOut",
     "check_file",
+    "forget",
     "list_photos",
     "list_voice_notes",
     "open_photo",
     "open_voice_note",
 ]
 
+# What a sealed file begins with: no picture's or recording's own first bytes.
+_SEALED = b"QXSEALED"
 # Any of these shows what the field work of a unit brought home; a picture of a person needs one of the last two.
 VIEWS = frozenset({"patrol.view", "hazard.view", "delivery.view", "customer.view", "records.review"})
 PERSONAL_VIEWS = frozenset({"delivery.view", "customer.view"})
@@ -57,13 +64,20 @@ class PhotoStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._store = LocalStore(folder)
+        # The key of sealed pictures lies in the data directory, beside the folder.
+        self._keys = folder.parent
 
     @classmethod
     def of(cls, settings: Settings) -> "PhotoStore":
         return cls(settings.data_dir / "photos")
 
-    async def put(self, photo_id: str, picture: bytes) -> None:
-        """Nothing changes for one that is there: its name is its content's hash. `OSError` where it cannot be kept."""
+    async def put(self, photo_id: str, picture: bytes, *, sealed: bool = False) -> None:
+        """Nothing changes for one that is there: its name is its content's hash. `OSError` where it cannot be kept.
+
+        `sealed`: a picture of a person (a signature, an identity card) does not lie readable on the disk.
+        """
+        if sealed:
+            picture = _SEALED + encrypt(master_key(self._keys), picture, photo_id)
         try:
             await obstore.put_async(self._store, _path(photo_id), picture, mode="create")
         except AlreadyExistsError:
@@ -76,7 +90,13 @@ class PhotoStore:
             found = await obstore.get_async(self._store, _path(photo_id))
         except FileNotFoundError:
             raise _missing(photo_id) from None
-        return bytes(await found.bytes_async())
+        kept = bytes(await found.bytes_async())
+        return decrypt(master_key(self._keys), kept[len(_SEALED) :], photo_id) if kept.startswith(_SEALED) else kept
+
+    async def delete(self, photo_id: str) -> None:
+        """For good; nothing happens where it is gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _path(photo_id))
 
 
 async def open_photo(session: AsyncSession, caller: Caller, store: PhotoStore, photo_id: str) -> bytes:
@@ -125,6 +145,16 @@ async def list_voice_notes(session: AsyncSession, caller: Caller, record_id: str
         VoiceNoteOut(id=n.id, record_id=n.record_id, duration_s=n.duration_s, recorded_at=n.recorded_at.isoformat())
         for n in rows
     ]
+
+
+async def forget(session: AsyncSession, photo_ids: Sequence[str]) -> list[str]:
+    """Takes these pictures and their originals off the archive's list; answers whose files are to be deleted."""
+    wanted = sorted(set(photo_ids))
+    marked = select(Photo.original_id).where(one_of(Photo.id, wanted), Photo.original_id != "")
+    rows = await session.scalars(
+        delete(Photo).where(or_(one_of(Photo.id, wanted), Photo.id.in_(marked))).returning(Photo.id)
+    )
+    return sorted(rows)
 
 
 def _audible(caller: Caller) -> Select[VoiceNote]:

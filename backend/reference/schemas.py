@@ -29,6 +29,8 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     leak_alarm_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     leak_emergency_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     customer_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)]
+    company_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("safety_officer",)
+    person_categories: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("residential",)
     gas_unit: Word = "ppm"
     # How many days ahead of a certificate's last day the office is reminded of it.
     certificate_reminder_days: Annotated[

@@ -12,6 +12,7 @@ from backend import audit
 from backend.accounts import service as accounts
 from backend.errors import MissingError, NotAllowedError, UnusableError
 from backend.intake import service as intake
+from backend.personal_keys import data_dir, office_public_pem
 from backend.reference.defaults import (
     CUSTOMER_REQUIRED_FIELDS,
     LEAK_ALARM_PPM,
@@ -177,7 +178,7 @@ async def change_settings(
         session, caller, "settings.changed", "reference.settings", place.company_id, {"version": before.version + 1}
     )
     after = await find_settings(session, place.company_id)
-    await _post_to_units(session, place.company_id, [_settings_document(after)])
+    await _post_to_units(session, place.company_id, [_settings_document(session, after)])
     return after
 
 
@@ -228,7 +229,7 @@ async def change_periods(
 async def post_reference(session: AsyncSession, company_id: str) -> None:
     """Posts lists and limits to every unit of the company; what a unit has already is not written again."""
     documents: list[BackendDocument] = [_list_document(found) for found in await list_lists(session, company_id)]
-    documents.append(_settings_document(await find_settings(session, company_id)))
+    documents.append(_settings_document(session, await find_settings(session, company_id)))
     await _post_to_units(session, company_id, documents)
 
 
@@ -252,7 +253,7 @@ def _list_document(found: ListOut) -> ChoiceList:
     )
 
 
-def _settings_document(found: SettingsOut) -> CompanySettings:
+def _settings_document(session: AsyncSession, found: SettingsOut) -> CompanySettings:
     return CompanySettings(
         id=reference_id("reference.settings", "company"),
         version=found.version,
@@ -261,6 +262,9 @@ def _settings_document(found: SettingsOut) -> CompanySettings:
         leak_alarm_ppm=found.fields.leak_alarm_ppm,
         leak_emergency_ppm=found.fields.leak_emergency_ppm,
         customer_required_fields=found.fields.customer_required_fields,
+        company_required_fields=found.fields.company_required_fields,
+        person_categories=found.fields.person_categories,
+        personal_key=office_public_pem(data_dir(session)),
         gas_unit=found.fields.gas_unit,
         voice_note_at_most_s=found.fields.voice_note_at_most_s,
     )

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from sync.documents.cylinders import CylinderRefused, CylindersLoaded
+from sync.documents.customers import CustomerCompleted, CustomerPaperDone
+from sync.documents.cylinders import CylinderRefused, CylindersLoaded, CylindersStored
 from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, VisitFailed
 from sync.documents.envelope import BackendDocument, Record, with_id
 from sync.documents.filling import CylinderFilled, FillingCheckedAfter, FillingCheckedBefore
@@ -19,6 +20,7 @@ from sync.documents.photos import Photo, VoiceNote
 from sync.documents.receipts import Membership, QuarterClosed, Receipt
 from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.documents.tasks import DeliveryTask, PatrolTask
+from sync.documents.vehicles import VehicleTracked
 
 FieldRecord = (
     ShiftChecked
@@ -31,6 +33,7 @@ FieldRecord = (
     | LeakSuspected
     | ThirdPartyWorksReported
     | CylindersLoaded
+    | CylindersStored
     | CylinderRefused
     | DeliveryChecked
     | DeliveryCompleted
@@ -38,6 +41,9 @@ FieldRecord = (
     | FillingCheckedBefore
     | CylinderFilled
     | FillingCheckedAfter
+    | CustomerCompleted
+    | CustomerPaperDone
+    | VehicleTracked
     | Photo
     | VoiceNote
 )

@@ -27,6 +27,23 @@ class CylindersLoaded(Record, tag="cylinders.loaded", frozen=True, kw_only=True)
     cylinders: Annotated[tuple[CylinderScan, ...], label("装车气瓶", "Loaded cylinders", min_length=1, max_length=200)]
 
 
+class StoredCylinder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`full`: not sold, back as it went out; else an empty."""
+
+    scan: CylinderScan
+    full: Annotated[bool, label("重瓶", "Full")]
+
+
+class CylindersStored(Record, tag="cylinders.stored", frozen=True, kw_only=True):
+    """回站入库: what came off the vehicle, each scanned, and what the phone's load list still says and nobody found."""
+
+    station_id: Id
+    vehicle: Annotated[Word, label("车牌号", "Plate")] = ""
+    cylinders: Annotated[tuple[StoredCylinder, ...], label("入库气瓶", "Stored cylinders", max_length=400)] = ()
+    missing: Annotated[tuple[Word, ...], label("未回站气瓶", "Not back at the station", max_length=400)] = ()
+    missing_reason: Annotated[Word, label("未回站原因", "Why not back")] = ""
+
+
 class CylinderRefused(Record, tag="cylinder.refused", frozen=True, kw_only=True):
     """A scan whose verdict was 禁止, with every reason and the rules' version that said so."""
 

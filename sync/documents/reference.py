@@ -88,6 +88,11 @@ class CompanySettings(BackendDocument, tag="reference.settings", frozen=True, kw
     leak_alarm_ppm: float
     leak_emergency_ppm: float
     customer_required_fields: tuple[Word, ...]
+    # Of customers that are companies, besides; which classes are persons, the list of classes does not say.
+    company_required_fields: tuple[Word, ...] = ()
+    person_categories: tuple[Word, ...] = ("residential",)
+    # What a phone seals personal texts with (`sync.sealed`), a P-256 public key as PEM.
+    personal_key: str = ""
     gas_unit: Word = "ppm"
     voice_note_at_most_s: float = 60.0
 

@@ -60,6 +60,9 @@ class CustomerCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     address: Annotated[Word, label("用气地址", "Address", personal=True)] = ""
     identity_number_given: Annotated[bool, label("身份证号", "Identity number on record")] = False
     opened_on: Annotated[Word, label("开户时间", "Opened on")] = ""
+    safety_officer: Annotated[Word, label("安全负责人", "Safety officer", personal=True)] = ""
+    # 供用气合同: when the current one was signed; empty without one.
+    agreement_on: Annotated[Word, label("合同签订", "Contract signed")] = ""
     lon: float | None = None
     lat: float | None = None
 

@@ -34,6 +34,7 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     leak_alarm_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     leak_emergency_ppm: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     customer_required_fields: tuple[str, ...] = ()
+    company_required_fields: tuple[str, ...] = ()
     gas_unit: str = "ppm"
     certificate_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...] = ()
     cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90

@@ -11,6 +11,8 @@ from backend.accounts.service.devices import (
 )
 from backend.accounts.service.directory import find_person, list_people, roles_to_give
 from backend.accounts.service.organisations import (
+    areas_above,
+    company_of_staff,
     create_organisation,
     find_company,
     find_organisation,
@@ -49,10 +51,12 @@ from backend.accounts.service.staff import (
 
 __all__ = [
     "active_device_ids",
+    "areas_above",
     "authenticate",
     "change_own_password",
     "change_password_here",
     "close_console_session",
+    "company_of_staff",
     "console_caller",
     "create_client",
     "create_organisation",

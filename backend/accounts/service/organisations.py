@@ -6,7 +6,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
-from backend.accounts.models import ORGANISATION_KINDS, Organisation
+from backend.accounts.models import ORGANISATION_KINDS, Organisation, Staff
 from backend.db import new_key
 from backend.errors import MissingError, NotAllowedError, UnusableError
 from backend.scope import Caller, scoped
@@ -67,6 +67,21 @@ async def find_company(session: AsyncSession, organisation_id: str) -> Organisat
         .limit(1)
     )
     return await session.scalar(above) or organisation
+
+
+async def areas_above(session: AsyncSession, organisation_id: str) -> Sequence[Organisation]:
+    """所属行政区域: provinces, cities and counties above it, the widest first."""
+    organisation = await find_organisation(session, organisation_id)
+    above = select(Organisation).where(
+        literal(organisation.path).startswith(Organisation.path),
+        Organisation.kind.in_(("province", "city", "county")),
+    )
+    return (await session.scalars(above.order_by(func.length(Organisation.path)))).all()
+
+
+async def company_of_staff(session: AsyncSession, staff_id: str) -> str:
+    """Empty for somebody unknown."""
+    return await session.scalar(select(Staff.company_id).where(Staff.id == staff_id)) or ""
 
 
 async def same_company(session: AsyncSession, one_id: str, other_id: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
@@ -116,6 +116,13 @@ async def adopt_strays(session: AsyncSession, *, limit: int = 500) -> int:
     found |= set(await session.scalars(strays.distinct().limit(limit)))
     await adopt(session, found)
     return len(found)
+
+
+async def drop_movements(session: AsyncSession, record_ids: Collection[str]) -> None:
+    """What these records moved, they did not: they were corrected or voided."""
+    gone = delete(CylinderMovement).where(one_of(CylinderMovement.record_id, sorted(record_ids)))
+    moved = await session.scalars(gone.returning(CylinderMovement.cylinder_id))
+    await refold(session, {cylinder_id for cylinder_id in moved if cylinder_id is not None})
 
 
 async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:

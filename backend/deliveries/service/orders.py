@@ -197,7 +197,14 @@ async def find_order(session: AsyncSession, caller: Caller, order_id: str) -> Or
     if order is None:
         raise MissingError("order.unknown", "没有这个配送单。", "There is no such order.")
     checks, delivered, visits = await records_of(session, caller, order.id)
-    return OrderOut(order=(await _rows(session, [order]))[0], checks=checks, deliveries=delivered, visits=visits)
+    papers = await customers.list_paper_records(session, task_ids=[order.id])
+    return OrderOut(
+        order=(await _rows(session, [order]))[0],
+        checks=checks,
+        deliveries=delivered,
+        visits=visits,
+        papers=[paper for paper in papers if paper.customer_id == order.customer_id],
+    )
 
 
 async def _find(session: AsyncSession, caller: Caller, order_id: str) -> DeliveryOrder:

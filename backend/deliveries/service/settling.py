@@ -61,7 +61,7 @@ async def _recorded(session: AsyncSession, table: Any, orders: Any) -> dict[str,
             select(table).where(one_of(table.task_id, sorted(drivers))).order_by(table.at, table.id)
         )
         for row in rows:
-            if row.staff_id == drivers[row.task_id]:
+            if row.staff_id == drivers[row.task_id] and getattr(row, "voided_at", None) is None:
                 found[row.task_id].append(row)
     return found
 

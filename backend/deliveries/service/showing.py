@@ -9,9 +9,11 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.bulk import one_of
 from backend.customers import service as customers
-from backend.deliveries.models import Delivery, DeliveryCheck, DeliveryOrder, FailedVisit
+from backend.deliveries.models import Delivery, DeliveryCheck, FailedVisit
 from backend.deliveries.schemas import CheckOut, DeliveryOut, OftenMissed, VisitOut
+from backend.deliveries.service.slips import slips_of
 from backend.pages import Page
 from backend.scope import Caller, within
 
@@ -19,7 +21,8 @@ from backend.scope import Caller, within
 _OFTEN = 2
 _DELIVERY = (
     *("id", "organisation_id", "task_id", "customer_id", "check_id", "staff_id", "at", "delivered", "returned"),
-    *("leak_test", "signature_kind", "receiver_relation", "payment", "photos", "note"),
+    *("leak_test", "signature_kind", "signature_photo", "receiver_relation", "payment", "photos", "note", "corrects"),
+    *("voided_at", "void_reason"),
 )
 
 
@@ -54,8 +57,22 @@ async def list_deliveries(
 async def _deliveries(session: AsyncSession, rows: Sequence[Delivery]) -> list[DeliveryOut]:
     names = await accounts.staff_names(session, [row.staff_id for row in rows])
     known = await customers.names_of(session, [row.customer_id for row in rows])
+    slips = await slips_of(session, [row.id for row in rows])
+    papers = await customers.list_paper_records(session, task_ids=[row.task_id for row in rows])
+    agreed = await customers.agreements_of(session, [row.customer_id for row in rows])
+    places = await session.execute(
+        select(Delivery.id, func.ST_X(Delivery.point), func.ST_Y(Delivery.point)).where(
+            one_of(Delivery.id, [row.id for row in rows])
+        )
+    )
+    where = {delivery_id: (lon, lat) for delivery_id, lon, lat in places}
     return [
         DeliveryOut(
+            deposits=slips.get(row.id, []),
+            papers=[p for p in papers if p.task_id == row.task_id and p.customer_id == row.customer_id],
+            agreement_on=agreed.get(row.customer_id, ""),
+            lon=where[row.id][0],
+            lat=where[row.id][1],
             staff_name=names.get(row.staff_id, ""),
             customer_name=known[row.customer_id].name if row.customer_id in known else "",
             receiver=await customers.unseal_for(session, row.customer_id, f"receiver/{row.id}", row.signature_sealed),
@@ -79,12 +96,24 @@ async def records_of(
     return (
         [CheckOut(**{name: getattr(row, name) for name in CheckOut.__struct_fields__}) for row in checks],
         await _deliveries(session, delivered.all()),
-        [_visit(row) for row in visits],
+        await _visits(session, visits.all()),
     )
 
 
-def _visit(row: FailedVisit) -> VisitOut:
-    return VisitOut(**{name: getattr(row, name) for name in VisitOut.__struct_fields__})
+async def _visits(session: AsyncSession, rows: Sequence[FailedVisit]) -> list[VisitOut]:
+    names = await accounts.staff_names(session, [row.staff_id for row in rows])
+    known = await customers.names_of(session, [row.customer_id for row in rows])
+    looked_up = {"customer_name", "staff_name", "witness"}
+    own = [name for name in VisitOut.__struct_fields__ if name not in looked_up]
+    return [
+        VisitOut(
+            staff_name=names.get(row.staff_id, ""),
+            customer_name=known[row.customer_id].name if row.customer_id in known else "",
+            witness=await customers.unseal_for(session, row.customer_id, f"witness/{row.id}", row.witness_sealed),
+            **{name: getattr(row, name) for name in own},
+        )
+        for row in rows
+    ]
 
 
 async def list_failed_visits(
@@ -103,12 +132,14 @@ async def list_failed_visits(
         wanted.append(FailedVisit.outcome == outcome)
     total = await session.scalar(select(func.count(FailedVisit.id)).where(*wanted))
     query = select(FailedVisit).where(*wanted).order_by(FailedVisit.at.desc(), FailedVisit.id)
-    return Page([_visit(row) for row in await session.scalars(query.limit(limit).offset(offset))], total or 0)
+    rows = (await session.scalars(query.limit(limit).offset(offset))).all()
+    return Page(await _visits(session, rows), total or 0)
 
 
 async def list_often_missed(session: AsyncSession, caller: Caller, *, days: int = 90) -> list[OftenMissed]:
     """For the community (社区): customers who were visited in vain more than once and not supplied since."""
-    latest = select(Delivery.customer_id, func.max(Delivery.at).label("at")).group_by(Delivery.customer_id).subquery()
+    stands = select(Delivery.customer_id, func.max(Delivery.at).label("at")).where(Delivery.voided_at.is_(None))
+    latest = stands.group_by(Delivery.customer_id).subquery()
     query = (
         select(
             FailedVisit.customer_id,
@@ -139,35 +170,3 @@ async def list_often_missed(session: AsyncSession, caller: Caller, *, days: int 
         )
         for customer_id, visits, last_at, outcome in rows
     ]
-
-
-async def regulator_items(session: AsyncSession, delivery_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """气瓶配送记录 (T2-11): cylinders by code, the customer by code and class; no personal data."""
-    rows = (await session.scalars(select(Delivery).where(Delivery.id.in_(delivery_ids)))).all()
-    names = await accounts.staff_names(session, [row.staff_id for row in rows])
-    known = await customers.names_of(session, [row.customer_id for row in rows])
-    numbers = await session.execute(
-        select(DeliveryOrder.id, DeliveryOrder.order_number, DeliveryOrder.vehicle).where(
-            DeliveryOrder.id.in_([row.task_id for row in rows])
-        )
-    )
-    orders = {order_id: (number, vehicle) for order_id, number, vehicle in numbers}
-    items: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        customer = known.get(row.customer_id)
-        number, vehicle = orders.get(row.task_id, ("", ""))
-        items[row.id] = {
-            "organisation_id": row.organisation_id,
-            "order_number": number,
-            "vehicle": vehicle,
-            "staff_name": names.get(row.staff_id, ""),
-            "delivered_at": row.at,
-            "customer_code": customer.code if customer else "",
-            "customer_category": customer.category if customer else "",
-            "delivered": [scan["code"] for scan in row.delivered],
-            "returned": [each["scan"]["code"] for each in row.returned],
-            "check_id": row.check_id,
-            "leak_test_passed": row.leak_test["passed"],
-            "signature_kind": row.signature_kind,
-        }
-    return items

@@ -56,7 +56,7 @@ class TestFormOf:
         assert not field(HazardReported, "address").required
 
     def test_personal_data_is_marked(self) -> None:
-        assert {f.name for f in form_of(CustomerCard) if f.personal} == {"name", "phone", "address"}
+        assert {f.name for f in form_of(CustomerCard) if f.personal} == {"name", "phone", "address", "safety_officer"}
 
     def test_help_comes_in_both_languages(self) -> None:
         address = field(HazardReported, "address")

@@ -5,11 +5,10 @@ only warns: areas were renamed and merged, and the oldest customers hold numbers
 """
 
 from datetime import date
-from typing import Literal
 
 import msgspec
 
-IdentityKind = Literal["person", "organisation"]
+from sync.documents.customers import IdentityKind
 
 _PERSON_LENGTH = 18
 _PERSON_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

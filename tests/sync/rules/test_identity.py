@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from backend.customers.rules import check_identity, masked, normal_identity
+from sync.rules.identity import check_identity, masked, normal_identity
 
 TODAY = date(2026, 11, 23)
 # Invented: born in 1885, with a valid check digit.

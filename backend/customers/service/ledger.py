@@ -4,25 +4,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.bulk import one_of
 from backend.customers import sealing
 from backend.customers.models import Customer, CustomerPaper
-from backend.customers.rules import Finding, check_identity, masked, normal_identity
-from backend.customers.schemas import (
-    CustomerIn,
-    CustomerLine,
-    CustomerOut,
-    PaperIn,
-    PaperKind,
-    PaperOut,
-    Registration,
-)
+from backend.customers.schemas import CustomerIn, CustomerLine, CustomerOut
+from backend.customers.service.papers import agreements_of, list_paper_records, list_papers
 from backend.db import new_key
 from backend.errors import AppError, ConflictingError, MissingError, UnusableError
 from backend.pages import Page
@@ -30,13 +20,13 @@ from backend.reference import service as reference
 from backend.scope import Caller, scoped, within
 from sync.databases import BEIJING
 from sync.documents.tasks import CustomerCard
-from sync.rules.customers import missing_fields
+from sync.rules.customers import Required, missing_fields, required_fields
+from sync.rules.identity import Finding, check_identity, masked, normal_identity
 
 Listener = Callable[[AsyncSession, str], Awaitable[None]]
 # Who wants to know of a change: deliveries sends the new card to the driver. (It knows customers, not they it.)
 _listeners: list[Listener] = []
-PAPERS: tuple[PaperKind, ...] = ("agreement", "safety_notice", "fittings", "in_home_check")
-_ADDRESS = ("district", "street", "community", "road", "house")
+ADDRESS = ("district", "street", "community", "road", "house")
 
 
 def when_changed(listener: Listener) -> None:
@@ -56,23 +46,25 @@ async def create_customer(session: AsyncSession, caller: Caller, given: Customer
 
 
 async def change_customer(session: AsyncSession, caller: Caller, customer_id: str, given: CustomerIn) -> CustomerOut:
-    customer = await _find(session, caller, customer_id, change=True)
+    customer = await find_row(session, caller, customer_id, change=True)
     await reference.find_place(session, given.organisation_id, caller=caller, right="customer.edit")
     findings = await _write(session, caller, customer, given)
-    await _tell_listeners(session, customer.id)
+    await tell_listeners(session, customer.id)
     return await find_customer(session, caller, customer.id, findings=findings)
 
 
-async def _tell_listeners(session: AsyncSession, customer_id: str) -> None:
+async def tell_listeners(session: AsyncSession, customer_id: str) -> None:
     for listener in _listeners:
         await listener(session, customer_id)
 
 
 async def _write(session: AsyncSession, caller: Caller, customer: Customer, given: CustomerIn) -> tuple[Finding, ...]:
     findings = await _check(session, customer.company_id, given)
-    plain = ("organisation_id", "code", "name", "category", *_ADDRESS, "safety_officer", "opened_on")
+    plain = ("organisation_id", "code", "name", "category", *ADDRESS, "safety_officer", "opened_on")
     for name in plain:
         setattr(customer, name, getattr(given, name))
+    # What the office writes is the office's: no record from a phone stands behind it any more.
+    customer.completed = {}
     has_point = given.lon is not None and given.lat is not None
     customer.point = f"SRID=4490;POINT({given.lon} {given.lat})" if has_point else None
     customer.changed_at = datetime.now(UTC)
@@ -139,15 +131,21 @@ async def list_customers(
         parts = (Customer.code, Customer.name, _address())
         wanted.append(or_(*(part.contains(search, autoescape=True) for part in parts), Customer.phone_last4 == search))
     if complete is not None:
-        required = (await reference.find_settings(session, caller.company_id)).fields.customer_required_fields
-        whole = and_(*(_is_given(name) for name in required))
+        whole = is_complete((await reference.find_settings(session, caller.company_id)).fields)
         wanted.append(whole if complete else ~whole)
     total = await session.scalar(select(func.count(Customer.id)).where(*wanted))
     return Page(await _lines(session, wanted, limit, offset), total or 0)
 
 
 def _address() -> ColumnElement[str]:
-    return func.concat(*(getattr(Customer, part) for part in _ADDRESS))
+    return func.concat(*(getattr(Customer, part) for part in ADDRESS))
+
+
+def is_complete(settings: Required) -> ColumnElement[bool]:
+    """`sync.rules.customers.required_fields`, asked of the table."""
+    whole = and_(literal(True), *(_is_given(name) for name in settings.customer_required_fields))
+    is_person = or_(Customer.category == "", Customer.category.in_(settings.person_categories))
+    return and_(whole, or_(is_person, and_(literal(True), *map(_is_given, settings.company_required_fields))))
 
 
 def _is_given(name: str) -> ColumnElement[bool]:
@@ -159,6 +157,14 @@ def _is_given(name: str) -> ColumnElement[bool]:
         "address": func.trim(_address()) != "",
         "phone": Customer.phone_sealed.is_not(None),
         "identity_number": Customer.identity_sealed.is_not(None),
+        "safety_officer": func.trim(Customer.safety_officer) != "",
+        "agreement_on": select(CustomerPaper.customer_id)
+        .where(
+            CustomerPaper.customer_id == Customer.id,
+            CustomerPaper.kind == "agreement",
+            CustomerPaper.done_on.is_not(None),
+        )
+        .exists(),
         "opened_on": Customer.opened_on.is_not(None),
         "lon": Customer.point.is_not(None),
         "lat": Customer.point.is_not(None),
@@ -171,18 +177,24 @@ async def _lines(
 ) -> list[CustomerLine]:
     query = select(Customer, func.ST_X(Customer.point), func.ST_Y(Customer.point)).where(*wanted)
     rows = (await session.execute(query.order_by(Customer.code, Customer.id).limit(limit).offset(offset))).all()
-    required: dict[str, tuple[str, ...]] = {}
+    settings: dict[str, Required] = {}
     for customer, _, _ in rows:
-        if customer.company_id not in required:
-            settings = await reference.find_settings(session, customer.company_id)
-            required[customer.company_id] = settings.fields.customer_required_fields
-    return [_line(customer, lon, lat, required[customer.company_id]) for customer, lon, lat in rows]
+        if customer.company_id not in settings:
+            settings[customer.company_id] = (await reference.find_settings(session, customer.company_id)).fields
+    agreed = await agreements_of(session, [customer.id for customer, _, _ in rows])
+    return [
+        _line(customer, lon, lat, settings[customer.company_id], agreed.get(customer.id, ""))
+        for customer, lon, lat in rows
+    ]
 
 
-def _line(customer: Customer, lon: float | None, lat: float | None, required: Sequence[str]) -> CustomerLine:
+def _line(
+    customer: Customer, lon: float | None, lat: float | None, settings: Required, agreement_on: str
+) -> CustomerLine:
     # Whether the telephone is on record is all that completeness asks: the list does not open the seal.
-    card = _card(customer, lon, lat, phone="*" if customer.phone_sealed is not None else "")
-    missing = missing_fields(card, required)
+    phone = "*" if customer.phone_sealed is not None else ""
+    card = _card(customer, lon, lat, phone=phone, agreement_on=agreement_on)
+    missing = missing_fields(card, required_fields(card, settings))
     return CustomerLine(
         id=customer.id,
         organisation_id=customer.organisation_id,
@@ -202,10 +214,10 @@ def _line(customer: Customer, lon: float | None, lat: float | None, required: Se
 
 
 def address_of(customer: Customer) -> str:
-    return "".join(getattr(customer, part) for part in _ADDRESS)
+    return "".join(getattr(customer, part) for part in ADDRESS)
 
 
-def _card(customer: Customer, lon: float | None, lat: float | None, *, phone: str) -> CustomerCard:
+def _card(customer: Customer, lon: float | None, lat: float | None, *, phone: str, agreement_on: str) -> CustomerCard:
     return CustomerCard(
         customer_id=customer.id,
         code=customer.code,
@@ -215,6 +227,8 @@ def _card(customer: Customer, lon: float | None, lat: float | None, *, phone: st
         address=address_of(customer),
         identity_number_given=customer.identity_sealed is not None,
         opened_on=customer.opened_on.isoformat() if customer.opened_on else "",
+        safety_officer=customer.safety_officer,
+        agreement_on=agreement_on,
         lon=lon,
         lat=lat,
     )
@@ -227,7 +241,9 @@ async def card(session: AsyncSession, customer_id: str) -> CustomerCard:
     if found is None:
         raise _unknown()
     customer, lon, lat = found
-    return _card(customer, lon, lat, phone=await _opened(session, customer, "phone", customer.phone_sealed))
+    phone = await _opened(session, customer, "phone", customer.phone_sealed)
+    agreed = await agreements_of(session, [customer_id])
+    return _card(customer, lon, lat, phone=phone, agreement_on=agreed.get(customer_id, ""))
 
 
 async def missing_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -257,7 +273,7 @@ async def names_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[s
 async def find_customer(
     session: AsyncSession, caller: Caller, customer_id: str, *, findings: tuple[Finding, ...] = ()
 ) -> CustomerOut:
-    customer = await _find(session, caller, customer_id)
+    customer = await find_row(session, caller, customer_id)
     lines = await _lines(session, [Customer.id == customer_id], 1, 0)
     identity = await _opened(session, customer, "identity_number", customer.identity_sealed)
     return CustomerOut(
@@ -266,15 +282,17 @@ async def find_customer(
         identity_kind=customer.identity_kind,
         identity_masked=masked(identity),
         safety_officer=customer.safety_officer,
-        papers=await _papers(session, customer_id),
+        identity_photo=customer.identity_photo,
+        papers=await list_papers(session, customer_id),
+        paper_records=await list_paper_records(session, customer_id),
         findings=findings,
-        **{part: getattr(customer, part) for part in _ADDRESS},
+        **{part: getattr(customer, part) for part in ADDRESS},
     )
 
 
 async def reveal_identity(session: AsyncSession, caller: Caller, customer_id: str) -> str:
     """The whole number, for who may edit the customer; that he looked is written down."""
-    customer = await _find(session, caller, customer_id)
+    customer = await find_row(session, caller, customer_id)
     await reference.find_place(session, customer.organisation_id, caller=caller, right="customer.edit")
     await audit.record(
         session, caller, "customer.identity_read", "customer", customer.id, organisation_id=customer.organisation_id
@@ -286,106 +304,14 @@ async def _opened(session: AsyncSession, customer: Customer, field: str, sealed:
     return await sealing.unseal(session, customer.id, field, sealed) if sealed is not None else ""
 
 
-class Personal(msgspec.Struct, frozen=True):
-    """A personal text of a record about a customer; `field` says which, and of which record."""
-
-    customer_id: str
-    field: str
-    text: str
-
-
-async def seal_for(session: AsyncSession, texts: Sequence[Personal]) -> dict[str, bytes]:
-    """By field. Nothing is kept of a customer who is unknown or erased: his fields are left out."""
-    wanted = sorted({text.customer_id for text in texts})
-    rows = await session.execute(select(Customer.id, Customer.organisation_id).where(one_of(Customer.id, wanted)))
-    keys = await sealing.person_keys(session, {customer_id: organisation_id for customer_id, organisation_id in rows})  # noqa: C416
-    return {
-        text.field: sealing.seal_with(keys[text.customer_id], text.customer_id, text.field, text.text)
-        for text in texts
-        if text.customer_id in keys
-    }
-
-
-async def unseal_for(session: AsyncSession, customer_id: str, field: str, sealed: bytes | None) -> str:
-    """Empty once the person is erased."""
-    if sealed is None:
-        return ""
-    try:
-        return await sealing.unseal(session, customer_id, field, sealed)
-    except sealing.ErasedError:
-        return ""
-
-
-async def set_paper(
-    session: AsyncSession, caller: Caller, customer_id: str, kind: PaperKind, given: PaperIn
-) -> CustomerOut:
-    """已完成 and 已审核 apart (E5.8.3-6)."""
-    customer = await _find(session, caller, customer_id, change=True)
-    if given.reviewed and given.done_on is None:
-        raise UnusableError("paper.not_done", "未完成的不能审核。", "What is not done cannot be reviewed.")
-    fields = {
-        "organisation_id": customer.organisation_id,
-        "done_on": given.done_on,
-        "reviewed_at": datetime.now(UTC) if given.reviewed else None,
-        "reviewed_by": caller.staff_id if given.reviewed else "",
-    }
-    row = insert(CustomerPaper).values(customer_id=customer_id, kind=kind, **fields)
-    await session.execute(row.on_conflict_do_update(index_elements=["customer_id", "kind"], set_=fields))
-    await audit.record(
-        session, caller, "customer.paper", "customer", customer_id, {"kind": kind, "reviewed": given.reviewed}
-    )
-    return await find_customer(session, caller, customer_id)
-
-
-async def _papers(session: AsyncSession, customer_id: str) -> list[PaperOut]:
-    query = select(CustomerPaper).where(CustomerPaper.customer_id == customer_id)
-    rows = {row.kind: row for row in await session.scalars(query.execution_options(populate_existing=True))}
-    return [
-        PaperOut(
-            kind=kind,
-            done_on=rows[kind].done_on if kind in rows else None,
-            reviewed_at=rows[kind].reviewed_at if kind in rows else None,
-        )
-        for kind in PAPERS
-    ]
-
-
-async def registration(session: AsyncSession, caller: Caller) -> Registration:
-    """实名登记, and how far agreements, notices, fittings and checks have come (E5.8.3-6)."""
-    mine = [within(Customer.organisation_id, caller), Customer.state == "active"]
-    required = (await reference.find_settings(session, caller.company_id)).fields.customer_required_fields
-    counted = select(
-        func.count(Customer.id),
-        func.count(Customer.identity_sealed),
-        func.count(Customer.id).filter(and_(*(_is_given(name) for name in required))),
-    )
-    total, named, complete = (await session.execute(counted.where(*mine))).one()
-    papers = await session.execute(
-        select(CustomerPaper.kind, func.count(CustomerPaper.done_on), func.count(CustomerPaper.reviewed_at))
-        .join(Customer, Customer.id == CustomerPaper.customer_id)
-        .where(*mine)
-        .group_by(CustomerPaper.kind)
-    )
-    counts = {kind: (done, reviewed) for kind, done, reviewed in papers}
-
-    def percent(part: int) -> float | None:
-        return round(100 * part / total, 1) if total else None
-
-    return Registration(
-        customers=total,
-        named=named,
-        complete=complete,
-        done_percent={kind: percent(counts.get(kind, (0, 0))[0]) for kind in PAPERS},
-        reviewed_percent={kind: percent(counts.get(kind, (0, 0))[1]) for kind in PAPERS},
-    )
-
-
 async def erase_customer(session: AsyncSession, caller: Caller, customer_id: str, reason: str) -> None:
     """The person's key is destroyed and what was readable is emptied; deliveries and cylinders keep their facts."""
-    customer = await _find(session, caller, customer_id, change=True)
+    customer = await find_row(session, caller, customer_id, change=True)
     await sealing.destroy_key(session, customer.id, customer.organisation_id)
-    blank: dict[str, Any] = dict.fromkeys(("name", "safety_officer", "identity_kind", "phone_last4", *_ADDRESS), "")
-    blank |= {"identity_sealed": None, "phone_sealed": None, "point": None, "state": "erased"}
+    blank: dict[str, Any] = dict.fromkeys(
+        ("name", "safety_officer", "identity_kind", "identity_photo", "phone_last4", *ADDRESS), ""
+    )
+    blank |= {"identity_sealed": None, "phone_sealed": None, "point": None, "state": "erased", "completed": {}}
     for name, value in blank.items():
         setattr(customer, name, value)
     customer.changed_at = datetime.now(UTC)
@@ -399,11 +325,11 @@ async def erase_customer(session: AsyncSession, caller: Caller, customer_id: str
         {"reason": reason},
         organisation_id=customer.organisation_id,
     )
-    await _tell_listeners(session, customer.id)
+    await tell_listeners(session, customer.id)
     await events.announce(session, "customer.changed", customer.id, customer.organisation_id)
 
 
-async def _find(session: AsyncSession, caller: Caller, customer_id: str, *, change: bool = False) -> Customer:
+async def find_row(session: AsyncSession, caller: Caller, customer_id: str, *, change: bool = False) -> Customer:
     query = scoped(select(Customer).where(Customer.id == customer_id), Customer.organisation_id, caller)
     customer: Customer | None = await session.scalar(query.with_for_update() if change else query)
     if customer is None:

@@ -1,0 +1,67 @@
+"""What the rest asks of customers; split by use case: the ledger, what workers brought home, papers, personal texts."""
+
+from backend.customers.schemas import CustomerLine
+from backend.customers.service.ledger import (
+    address_of,
+    card,
+    change_customer,
+    create_customer,
+    erase_customer,
+    find_customer,
+    list_customers,
+    missing_of,
+    names_of,
+    own_ids,
+    reveal_identity,
+    when_changed,
+)
+from backend.customers.service.papers import PAPERS, agreements_of, list_paper_records
+from backend.customers.service.personal import (
+    Personal,
+    delete_pictures_of_the_erased,
+    note_pictures,
+    opened,
+    seal_for,
+    unseal_for,
+)
+from backend.customers.service.recording import (
+    Paper,
+    record_papers,
+    registration,
+    set_paper,
+    take_completions,
+    take_papers,
+    when_completed,
+)
+
+__all__ = [
+    "PAPERS",
+    "CustomerLine",
+    "Paper",
+    "Personal",
+    "address_of",
+    "agreements_of",
+    "card",
+    "change_customer",
+    "create_customer",
+    "delete_pictures_of_the_erased",
+    "erase_customer",
+    "find_customer",
+    "list_customers",
+    "list_paper_records",
+    "missing_of",
+    "names_of",
+    "note_pictures",
+    "opened",
+    "own_ids",
+    "record_papers",
+    "registration",
+    "reveal_identity",
+    "seal_for",
+    "set_paper",
+    "take_completions",
+    "take_papers",
+    "unseal_for",
+    "when_changed",
+    "when_completed",
+]

@@ -1,0 +1,84 @@
+"""Vehicles over HTTP."""
+
+from datetime import datetime
+
+from litestar import Response, Router, get, post, put
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.pages import EXPORT_MOST, Limit, Offset, Page
+from backend.scope import Caller, requires
+from backend.tables import xlsx_response
+from backend.vehicles import service
+from backend.vehicles.schemas import TrackOut, VehicleIn, VehicleLine, VehicleOut
+
+_VIEW = [requires("delivery.view")]
+_EDIT = [requires("delivery.plan")]
+_HEADS = {
+    "district": "所属行政区域",
+    "owner": "所属企业",
+    "organisation_name": "使用企业",
+    "code": "车辆代码",
+    "plate": "车牌号码",
+    "driver_name": "送气员",
+    "registered_at": "登记时间",
+    "on_board": "车上气瓶",
+}
+
+
+@get("/", guards=_VIEW)
+async def list_vehicles(
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    search: str = "",
+    organisation_id: str = "",
+    driver_id: str = "",
+    retired: bool | None = False,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page[VehicleLine]:
+    return await service.list_vehicles(
+        session,
+        caller,
+        search=search,
+        organisation_id=organisation_id,
+        driver_id=driver_id,
+        retired=retired,
+        limit=limit,
+        offset=offset,
+    )
+
+
+@get("/export.xlsx", guards=_VIEW)
+async def export_vehicles(session: AsyncSession, caller: Caller) -> Response[bytes]:
+    page = await service.list_vehicles(session, caller, retired=None, limit=EXPORT_MOST)
+    return xlsx_response("vehicles", _HEADS, page.items)
+
+
+@post("/", guards=_EDIT)
+async def create_vehicle(session: AsyncSession, caller: Caller, data: VehicleIn) -> VehicleOut:
+    return await service.create_vehicle(session, caller, data)
+
+
+@get("/{vehicle_id:str}", guards=_VIEW)
+async def find_vehicle(session: AsyncSession, caller: Caller, vehicle_id: str) -> VehicleOut:
+    return await service.find_vehicle(session, caller, vehicle_id)
+
+
+@put("/{vehicle_id:str}", guards=_EDIT)
+async def change_vehicle(session: AsyncSession, caller: Caller, vehicle_id: str, data: VehicleIn) -> VehicleOut:
+    return await service.change_vehicle(session, caller, vehicle_id, data)
+
+
+@get("/{vehicle_id:str}/track", guards=_VIEW)
+async def find_track(
+    session: AsyncSession, caller: Caller, vehicle_id: str, since: datetime, until: datetime
+) -> TrackOut:
+    return await service.find_track(session, caller, vehicle_id, since=since, until=until)
+
+
+router = Router(
+    "/api/vehicles",
+    tags=["vehicles"],
+    route_handlers=[list_vehicles, export_vehicles, create_vehicle, find_vehicle, change_vehicle, find_track],
+)
