@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Identity, Index, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.bulk import insert_rows
 from backend.db import Base
 from backend.scope import Caller, scoped
 
@@ -72,6 +73,31 @@ async def record(  # noqa: PLR0917 - read aloud in this order: who did what to w
             facts=dict(facts or {}),
         )
     )
+
+
+async def record_all(  # noqa: PLR0917 - as `record`
+    session: AsyncSession,
+    caller: Caller | None,
+    action: str,
+    subject_type: str,
+    facts: Mapping[str, Mapping[str, Any]],
+    organisations: Mapping[str, str],
+) -> None:
+    """As `record`, of many subjects in one statement: facts and organisation of each by its id."""
+    rows = [
+        {
+            "at": datetime.now(UTC),
+            "actor_id": (caller.staff_id or caller.client_id) if caller else "",
+            "device_id": caller.device_id if caller else "",
+            "organisation_id": organisations[subject_id],
+            "action": action,
+            "subject_type": subject_type,
+            "subject_id": subject_id,
+            "facts": dict(told),
+        }
+        for subject_id, told in facts.items()
+    ]
+    await insert_rows(session, AuditEntry, rows)
 
 
 async def list_entries(

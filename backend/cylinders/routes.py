@@ -1,18 +1,27 @@
 """Cylinders over HTTP."""
 
+import asyncio
 from datetime import date
 from typing import Annotated
 
+import msgspec
 from litestar import Response, Router, delete, get, post, put
-from litestar.params import QueryParameter
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency, Provide
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders import service
+from backend.cylinders.exporting import EXPORT_HEADS, export_cylinders
+from backend.cylinders.importing import import_cylinders, rejected_workbook
 from backend.cylinders.rules import State
 from backend.cylinders.schemas import (
+    CylinderFilters,
     CylinderIn,
     CylinderLine,
     CylinderOut,
+    ImportReport,
     LostLine,
     LostReason,
     ScrapIn,
@@ -20,26 +29,16 @@ from backend.cylinders.schemas import (
     StockLine,
     UndoIn,
 )
+from backend.errors import AppError
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
 from backend.scope import Caller, requires
+from backend.tables import XLSX, xlsx_response
 
 _VIEW = [requires("cylinder.view")]
 _EDIT = [requires("cylinder.edit")]
-_HEADS = {
-    "code": "气瓶编号",
-    "specification": "规格",
-    "medium": "充装介质",
-    "manufacturer": "制造单位",
-    "made_on": "制造年月",
-    "next_inspection_on": "下次检验日期",
-    "service_ends_on": "使用年限至",
-    "state": "状态",
-    "owned": "自有产权",
-    "scrapped": "报废",
-    "holder_kind": "当前位置",
-    "holder_name": "持有",
-    "holder_since": "起",
-}
+# The multipart frame around the file; the file itself is held to `_LARGEST_FILE`.
+_LARGEST_BODY = 1 << 26
+_LARGEST_FILE = 50_000_000
 LOST_HEADS = {
     "code": "气瓶编号",
     "specification": "规格",
@@ -65,10 +64,16 @@ STOCK_HEADS = {
 }
 
 
-@get("/", guards=_VIEW)
-async def list_cylinders(
-    session: AsyncSession,
-    caller: Caller,
+class ImportForm(msgspec.Struct, kw_only=True):
+    """`keep_existing` rejects rows that would change what is in the archive."""
+
+    file: UploadFile
+    organisation_id: str
+    dry_run: bool = False
+    keep_existing: bool = False
+
+
+def read_filters(
     *,
     search: str = "",
     organisation_id: str = "",
@@ -76,33 +81,69 @@ async def list_cylinders(
     shown: Annotated[State | None, QueryParameter(name="state")] = None,
     holder_kind: str = "",
     holder_id: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[CylinderLine]:
-    return await service.list_cylinders(
-        session,
-        caller,
+) -> CylinderFilters:
+    return CylinderFilters(
         search=search,
         organisation_id=organisation_id,
         specification=specification,
         state=shown,
         holder_kind=holder_kind,
         holder_id=holder_id,
-        limit=limit,
-        offset=offset,
     )
 
 
-@get("/export.csv", guards=_VIEW)
-async def export_cylinders(
+_FILTERED = {"wanted": Provide(read_filters, sync_to_thread=False)}
+Wanted = NamedDependency[CylinderFilters]
+
+
+@get("/", guards=_VIEW, dependencies=_FILTERED)
+async def list_cylinders(
+    session: AsyncSession, caller: Caller, wanted: Wanted, limit: Limit = 100, offset: Offset = 0
+) -> Page[CylinderLine]:
+    return await service.list_cylinders(session, caller, **msgspec.structs.asdict(wanted), limit=limit, offset=offset)
+
+
+@get("/export.csv", guards=_VIEW, dependencies=_FILTERED)
+async def export_csv(session: AsyncSession, caller: Caller, wanted: Wanted) -> Response[bytes]:
+    rows = await export_cylinders(session, caller, wanted)
+    return await asyncio.to_thread(csv_response, "cylinders", EXPORT_HEADS, rows)
+
+
+@get("/export.xlsx", guards=_VIEW, dependencies=_FILTERED)
+async def export_xlsx(session: AsyncSession, caller: Caller, wanted: Wanted) -> Response[bytes]:
+    rows = await export_cylinders(session, caller, wanted)
+    return await asyncio.to_thread(xlsx_response, "cylinders", EXPORT_HEADS, rows)
+
+
+@post("/imports", status_code=200, guards=_EDIT, request_max_body_size=_LARGEST_BODY)
+async def import_file(
+    data: Annotated[ImportForm, Body(media_type=RequestEncodingType.MULTI_PART)],
     session: AsyncSession,
     caller: Caller,
-    *,
-    search: str = "",
-    shown: Annotated[State | None, QueryParameter(name="state")] = None,
-) -> Response[bytes]:
-    page = await service.list_cylinders(session, caller, search=search, state=shown, limit=EXPORT_MOST)
-    return csv_response("cylinders", _HEADS, page.items)
+) -> ImportReport:
+    return await import_cylinders(
+        session,
+        caller,
+        await read_upload(data.file),
+        organisation_id=data.organisation_id,
+        file_name=data.file.filename,
+        dry_run=data.dry_run,
+        keep_existing=data.keep_existing,
+    )
+
+
+async def read_upload(upload: UploadFile) -> bytes:
+    content = await upload.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        raise AppError(413, "body.too_large", "文件超过大小限制。", "The file is too large.", limit=_LARGEST_FILE)
+    return content
+
+
+@get("/imports/{import_id:str}/rejected.xlsx", guards=_EDIT)
+async def rejected_rows(session: AsyncSession, caller: Caller, import_id: str) -> Response[bytes]:
+    """Each refused row as it stood, with its reasons: to be mended there and imported again."""
+    name, content = await rejected_workbook(session, caller, import_id)
+    return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"'})
 
 
 @post("/", guards=_EDIT)
@@ -243,7 +284,10 @@ router = Router(
     tags=["cylinders"],
     route_handlers=[
         list_cylinders,
-        export_cylinders,
+        export_csv,
+        export_xlsx,
+        import_file,
+        rejected_rows,
         create_cylinder,
         find_cylinder,
         change_cylinder,

@@ -35,11 +35,29 @@ class CylinderIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     storage_position: Word = ""
 
 
+class CylinderFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`search`: part of the code, factory number or tag UID (with or without colons)."""
+
+    search: str = ""
+    organisation_id: str = ""
+    specification: str = ""
+    state: State | None = None
+    holder_kind: str = ""
+    holder_id: str = ""
+
+
 class CylinderLine(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organisation_id: str
+    organisation_name: str
     code: str
     specification: str
+    factory_number: str
+    standard: str
+    last_inspected_on: date | None
+    tare_kg: float | None
+    water_capacity_l: float | None
+    registered_at: datetime
     medium: str
     tag_uid: str
     manufacturer: str
@@ -158,3 +176,33 @@ class LostLine(msgspec.Struct, frozen=True, kw_only=True):
     silent_days: int
     held_days: int
     reason: LostReason
+
+
+class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`row` as the spreadsheet numbers it; every reason that speaks against it, and what stood in it."""
+
+    row: int
+    code: str
+    reasons: tuple[str, ...]
+    reason_zh: str
+    reason_en: str
+    cells: tuple[str, ...]
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`columns`: field -> the head that it was read from; `ignored` are heads of no field."""
+
+    id: str
+    dry_run: bool
+    file_name: str
+    read: int
+    created: int
+    changed: int
+    unchanged: int
+    rejected: tuple[RejectedRow, ...]
+    columns: dict[str, str]
+    ignored: tuple[str, ...]
+
+    @property
+    def accepted(self) -> int:
+        return self.created + self.changed + self.unchanged

@@ -28,7 +28,9 @@ class OfficeMovement(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-async def record_office_movements(session: AsyncSession, caller: Caller, moves: Sequence[OfficeMovement]) -> None:
+async def record_office_movements(
+    session: AsyncSession, caller: Caller | None, moves: Sequence[OfficeMovement]
+) -> None:
     """Folded among what phones recorded, by time."""
     rows = [
         {
@@ -39,7 +41,7 @@ async def record_office_movements(session: AsyncSession, caller: Caller, moves: 
             "code": move.cylinder.code,
             "kind": move.kind,
             "at": move.at,
-            "staff_id": caller.staff_id,
+            "staff_id": caller.staff_id if caller else "",
             "station_id": move.station_id,
             "method": "office",
             "detail": move.detail,

@@ -1,5 +1,7 @@
 """What phones are told of a cylinder: what a verdict needs, offline."""
 
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders.models import Cylinder
@@ -14,11 +16,12 @@ POSTED = (
 )
 
 
-def document_id(cylinder: Cylinder) -> str:
+# (An archive, or its columns as they were read.)
+def document_id(cylinder: Any) -> str:
     return documents.reference_id("reference.cylinder", cylinder.id)
 
 
-def document(cylinder: Cylinder) -> documents.Cylinder:
+def document(cylinder: Any) -> documents.Cylinder:
     return documents.Cylinder(id=document_id(cylinder), **{name: getattr(cylinder, name) for name in POSTED})
 
 

@@ -19,9 +19,9 @@ from backend.scope import Caller, scoped, within
 from sync.databases import BEIJING
 from sync.rules.cylinders import verdict
 
+_ARCHIVED = ("factory_number", "standard", "last_inspected_on", "tare_kg", "water_capacity_l", "registered_at")
 _LISTED = (
-    *(name for name in POSTED if name in CylinderLine.__struct_fields__),
-    *("id", "organisation_id", "storage_position", "holder_kind", "holder_id", "holder_since"),
+    *("id", "organisation_id", *POSTED, *_ARCHIVED, "storage_position", "holder_kind", "holder_id", "holder_since"),
 )
 _REPORTED = (
     *("code", "factory_number", "specification", "standard", "medium", "tag_uid", "manufacturer", "made_on"),
@@ -87,6 +87,7 @@ def _is(state: State, today: date) -> ColumnElement[bool]:
 
 async def _lines(session: AsyncSession, rows: Sequence[Cylinder]) -> list[CylinderLine]:
     names = await holder_names(session, rows)
+    stations = await accounts.organisations_by_id(session, {row.organisation_id for row in rows})
     today = datetime.now(BEIJING).date()
     return [
         CylinderLine(
@@ -96,6 +97,7 @@ async def _lines(session: AsyncSession, rows: Sequence[Cylinder]) -> list[Cylind
                 next_inspection_on=row.next_inspection_on,
                 today=today,
             ),
+            organisation_name=stations[row.organisation_id].name,
             holder_name=names.get(row.holder_id, ""),
             **{name: getattr(row, name) for name in _LISTED},
         )
@@ -128,7 +130,6 @@ async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str)
     custody = custody_of(cylinder, movements)
     judged = verdict(document(cylinder), cylinder.code, datetime.now(BEIJING).date(), "delivery")
     own = [name for name in MovementOut.__struct_fields__ if name != "staff_name"]
-    archive = ("factory_number", "standard", "last_inspected_on", "tare_kg", "water_capacity_l", "registered_at")
     return CylinderOut(
         cylinder=(await _lines(session, [cylinder]))[0],
         allowed=judged.allowed,
@@ -138,7 +139,7 @@ async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str)
             for m in reversed(movements)
         ],
         contradictions=[ContradictionOut(c.kind, c.earlier, c.later) for c in custody.contradictions],
-        **{name: getattr(cylinder, name) for name in archive},
+        **{name: getattr(cylinder, name) for name in _ARCHIVED},
     )
 
 
