@@ -83,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--json", type=Path, help="write the whole report here")
     network.set_defaults(run=_import_network)
 
+    cylinders = commands.add_parser("import-cylinders", help="a register of cylinders from Excel (.xlsx) or CSV")
+    cylinders.add_argument("file", type=Path)
+    cylinders.add_argument("--unit", required=True, help="the station of rows that name none: its name, or its id")
+    cylinders.add_argument("--keep-existing", action="store_true", help="reject rows that would change the archive")
+    cylinders.add_argument("--dry-run", action="store_true", help="the report only; nothing is taken")
+    cylinders.add_argument("--json", type=Path, help="write the whole report here")
+    cylinders.set_defaults(run=_import_cylinders)
+
     demo = commands.add_parser("export-demo-network", help="the demo network as a GeoPackage")
     demo.add_argument("file", type=Path)
     demo.set_defaults(run=_export_demo_network)
@@ -246,6 +254,30 @@ def _import_network(settings: Settings, arguments: argparse.Namespace) -> int:
         if arguments.json:
             arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
         rejected = setup.print_report(report)
+
+    _with_database(settings, take)
+    return 1 if rejected else 0
+
+
+def _import_cylinders(settings: Settings, arguments: argparse.Namespace) -> int:
+    from qixun import setup  # noqa: PLC0415 - as above
+
+    content = arguments.file.read_bytes()
+    rejected = 0
+
+    async def take(database: Database) -> None:
+        nonlocal rejected
+        report = await setup.import_cylinders(
+            database,
+            arguments.unit,
+            content,
+            file_name=arguments.file.name,
+            dry_run=arguments.dry_run,
+            keep_existing=arguments.keep_existing,
+        )
+        if arguments.json:
+            arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+        rejected = setup.print_cylinders(report)
 
     _with_database(settings, take)
     return 1 if rejected else 0

@@ -1,5 +1,6 @@
-"""First steps from the command line, before anybody can sign in: a company, its network."""
+"""First steps from the command line, before anybody can sign in: a company, its network, its cylinders."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.accounts.models import Organisation
+from backend.cylinders.importing import import_cylinders as take_cylinders
+from backend.cylinders.schemas import ImportReport as CylindersReport
 from backend.db import Database
 from backend.errors import MissingError
 from backend.network.importing import import_network as take_network
@@ -70,6 +73,44 @@ async def import_network(
             crs=crs,
             dry_run=dry_run,
         )
+
+
+async def import_cylinders(
+    database: Database, unit: str, content: bytes, *, file_name: str, dry_run: bool, keep_existing: bool
+) -> CylindersReport:
+    """How far it is goes to the terminal while it runs."""
+
+    async def tell(done: int, total: int) -> None:
+        print(f"{done:,} / {total:,}", file=sys.stderr, flush=True)
+
+    async with database.sessions() as session, session.begin():
+        return await take_cylinders(
+            session,
+            None,
+            content,
+            organisation_id=await find_unit(session, unit),
+            file_name=file_name,
+            dry_run=dry_run,
+            keep_existing=keep_existing,
+            on_progress=tell,
+        )
+
+
+def print_cylinders(report: CylindersReport) -> int:
+    """As `print_report`, of a register of cylinders."""
+    columns = ", ".join(f"{field} <- {head}" for field, head in report.columns.items())
+    print(f"{columns}; not used: {', '.join(report.ignored) or 'none'}")
+    print(
+        f"{report.read} read, {report.accepted} accepted ({report.created} new, {report.changed} changed, "
+        f"{report.unchanged} as before), {len(report.rejected)} rejected"
+    )
+    for row in report.rejected[:_SHOWN_ROWS]:
+        print(f"  row {row.row} {row.code}: {row.reason_zh} / {row.reason_en}")
+    if len(report.rejected) > _SHOWN_ROWS:
+        print(f"  ... and {len(report.rejected) - _SHOWN_ROWS} more; --json FILE writes them all")
+    if report.dry_run:
+        print("dry run: no cylinder was written")
+    return len(report.rejected)
 
 
 async def find_unit(session: AsyncSession, unit: str) -> str:

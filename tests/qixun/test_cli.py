@@ -45,6 +45,38 @@ def mixed(tmp_path: Path) -> Path:
     return write_layer(tmp_path / "管网.gpkg", rows)
 
 
+class TestImportCylinders:
+    @pytest.fixture
+    def register(self, tmp_path: Path) -> Path:
+        """Two good rows, a bad date, an unknown size, a code twice; a CSV under a name that says otherwise."""
+        path = tmp_path / "台账.xls"
+        rows = ["气瓶编号,规格,制造年月,备注", "SH-1,YSP35.5,2022-05,", "SH-2,YSP118,202206,"]
+        rows += ["SH-3,YSP35.5,五月,", "SH-4,YSP99,2022-05,", "SH-1,YSP35.5,2022-05,"]
+        path.write_bytes("\n".join(rows).encode("gb18030"))
+        return path
+
+    @pytest.mark.requirement("E5.8.4-2")
+    def test_good_rows_are_taken_bad_ones_listed_and_the_same_again_changes_nothing(
+        self, qixun: Command, register: Path, tmp_path: Path
+    ) -> None:
+        trial = qixun("import-cylinders", register, "--unit", UNIT, "--dry-run")
+        assert lines_with(trial, ["5 read, 2 accepted", "3 rejected"]) != []
+        assert _count(qixun, "cylinders") == 0
+        done = qixun("import-cylinders", register, "--unit", UNIT, "--json", tmp_path / "report.json")
+        assert (done.returncode, _count(qixun, "cylinders")) == (1, 2)
+        assert "2 / 2" in done.stderr
+        for row, reason in ((4, "the date of manufacture is no date"), (5, "no such size"), (6, "that of row 2")):
+            assert len(lines_with(done, [f"  row {row} ", reason])) == 1, done.stdout
+        assert len(msgspec.json.decode((tmp_path / "report.json").read_bytes())["rejected"]) == 3
+        again = qixun("import-cylinders", register, "--unit", UNIT)
+        assert lines_with(again, ["(0 new, 0 changed, 2 as before)"]) != []
+
+    def test_what_is_no_table_is_one_sentence(self, founded: Command, tmp_path: Path) -> None:
+        path = tmp_path / "picture.xlsx"
+        path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+        assert "neither a workbook nor a table" in sentence(founded("import-cylinders", path, "--unit", UNIT))
+
+
 class TestImportNetwork:
     def test_a_dry_run_reports_and_writes_nothing(self, qixun: Command, mixed: Path) -> None:
         before = _count(qixun, "audit_entries"), _count(qixun, "outbox")
