@@ -27,6 +27,7 @@ from backend.customers import routes as customers
 from backend.cylinders import routes as cylinders
 from backend.db import Database, transaction
 from backend.deliveries import routes as deliveries
+from backend.employees import routes as employees
 from backend.errors import UnauthenticatedError
 from backend.events import EventFeed
 from backend.hazards import routes as hazards
@@ -41,6 +42,7 @@ from backend.regulator import routes as regulator
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
 from backend.vehicles import routes as vehicles
+from backend.stations import routes as stations
 from backend.worker import working
 
 VERSION = "0.1.0"
@@ -63,6 +65,8 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     cylinders.router,
     certificates.router,
     cylinders.stock_router,
+    stations.router,
+    employees.router,
     deliveries.router,
     vehicles.router,
     regulator.router,

@@ -36,6 +36,8 @@ TOPICS = {
     "visit": ("deliveries", "delivery.view"),
     "cylinder": ("cylinders", "cylinder.view"),
     "cylinders": ("cylinders", "cylinder.view"),
+    "station": ("stations", "station.view"),
+    "employee": ("staff", "staff.view"),
     "certificate": ("certificates", "certificate.view"),
     "customer": ("customers", "customer.view"),
     "device": ("devices", "devices.manage"),

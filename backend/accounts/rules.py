@@ -4,7 +4,7 @@ import msgspec
 
 from backend.scope import RIGHTS
 
-_VIEW = frozenset(right for right in RIGHTS if right.endswith(".view")) - {"audit.view"}
+_VIEW = frozenset(right for right in RIGHTS if right.endswith(".view")) - {"audit.view", "staff.view"}
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -19,15 +19,24 @@ ROLES = {
     "dispatcher": Role(
         "调度员", "Dispatcher", _VIEW | {"patrol.plan", "delivery.plan", "records.review", "customer.edit"}
     ),
-    "safety_officer": Role("安全管理员", "Safety officer", _VIEW | {"hazard.decide", "certificate.edit"}),
+    "safety_officer": Role("安全管理员", "Safety officer", _VIEW | {"hazard.decide", "certificate.edit", "staff.view"}),
     "station_keeper": Role(
         "站长",
         "Station keeper",
-        _VIEW | {"cylinder.edit", "customer.edit", "delivery.plan", "certificate.edit"},
+        _VIEW
+        | {
+            "cylinder.edit",
+            "customer.edit",
+            "delivery.plan",
+            "certificate.edit",
+            "station.edit",
+            "staff.view",
+            "staff.edit",
+        },
     ),
     "network_engineer": Role("管网管理员", "Network engineer", _VIEW | {"network.import"}),
     "company_admin": Role("企业管理员", "Company administrator", RIGHTS - {"regulator.manage"}),
-    "supervisor": Role("监管人员", "Regulator's officer", _VIEW | {"audit.view"}),
+    "supervisor": Role("监管人员", "Regulator's officer", _VIEW | {"audit.view", "staff.view"}),
     "system_admin": Role("系统管理员", "System administrator", RIGHTS),
 }
 

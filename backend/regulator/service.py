@@ -19,6 +19,7 @@ from backend.hazards import service as hazards
 from backend.patrol import service as patrol
 from backend.regulator.schemas import DatasetOut, FeedPage
 from backend.scope import Caller
+from backend.stations import service as stations
 
 Describe = Callable[[AsyncSession, Sequence[str]], Awaitable[dict[str, dict[str, Any]]]]
 # A first reading of a large company's patrols is counted in steps of this many.
@@ -33,6 +34,7 @@ class Dataset(msgspec.Struct, frozen=True):
 
 DATASETS: dict[str, Dataset] = {
     "T2-05": Dataset("气瓶信息", "Cylinders", cylinders.regulator_items),
+    "T2-04": Dataset("厂站信息", "Stations", stations.regulator_items),
     "T2-08": Dataset("管网巡检记录", "Network patrol records", patrol.regulator_items),
     "T2-11": Dataset("气瓶配送记录", "Cylinder delivery records", deliveries.regulator_items),
     "T2-14": Dataset("隐患上报记录", "Hazard reports", hazards.regulator_items),

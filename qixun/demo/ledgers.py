@@ -1,4 +1,4 @@
-"""The demo company's ledgers: licences and certificates, among them one that has run out and some that soon will."""
+"""The demo company's ledgers: stations, posts, licences and certificates, among them one that has run out and some that soon will."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts import service as accounts
 from backend.certificates import service as certificates
 from backend.certificates.schemas import CertificateIn
+from backend.employees import service as employees
+from backend.employees.schemas import EmployeeIn
 from backend.scope import Caller
+from backend.stations import service as stations
+from backend.stations.schemas import StationIn, StationKind
 
 # Holder (the company where empty), kind, number, days that are left.
 _CERTIFICATES = (
@@ -21,8 +25,39 @@ _CERTIFICATES = (
 )
 
 
+_POSTS = (
+    ("演示-王送气", "delivery", "松河液化气储配站"),
+    ("演示-吴送气", "delivery", "东门供应站"),
+    ("演示-钱安全", "safety_officer", "松河液化气储配站"),
+    ("演示-李巡检", "patrol", ""),
+)
+# Code, name, kind, unit, address, position, tonnes.
+_STATIONS: tuple[tuple[str, str, StationKind, str, str, tuple[float, float], float], ...] = (
+    ("CZ-001", "松河液化气储配站", "storage", "松河液化气储配站", "站前街 1 号", (126.3466, 43.2038), 90.0),
+    ("CZ-002", "东门供应站", "supply", "东门供应站", "东门大街 48 号", (126.3551, 43.2012), 4.5),
+    ("CZ-003", "林场供应点", "point", "东门供应站", "林场路 3 号", (126.3592, 43.1969), 0.9),
+)
+
+
 async def write_ledgers(session: AsyncSession, caller: Caller) -> None:
     today = datetime.now(UTC).date()
+    units = {each.name: each.id for each in await accounts.list_organisations(session, caller) if each.kind == "unit"}
+    made = {}
+    for code, name, kind, unit, address, (lon, lat), capacity_t in _STATIONS:
+        given = StationIn(
+            organisation_id=units[unit],
+            code=code,
+            name=name,
+            kind=kind,
+            address=f"松河县{address}",
+            lon=lon,
+            lat=lat,
+            capacity_t=capacity_t,
+            manager="演示-周管理",
+            manager_phone="100-0000-0001",
+            opened_on=today - timedelta(days=2500),
+        )
+        made[name] = (await stations.create_station(session, caller, given)).id
     people = {each.name: each.id for each in await accounts.list_staff(session, caller)}
     for name, kind, number, days in _CERTIFICATES:
         await certificates.create_certificate(
@@ -38,3 +73,6 @@ async def write_ledgers(session: AsyncSession, caller: Caller) -> None:
                 expires_on=today + timedelta(days=days),
             ),
         )
+    for name, post, station in _POSTS:
+        record = EmployeeIn(post=post, sex="male", station_id=made.get(station, ""))
+        await employees.set_employee(session, caller, people[name], record)

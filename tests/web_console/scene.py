@@ -123,6 +123,7 @@ class Scene(msgspec.Struct):
     order_id: str = ""
     incomplete_id: str = ""
     cylinder_id: str = ""
+    station_id: str = ""
 
 
 async def make_scene(session: AsyncSession, folder: Path) -> Scene:

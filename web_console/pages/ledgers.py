@@ -1,19 +1,27 @@
-"""台账: the first of the ledgers that the visitor may open."""
+"""台账: the tabs of the ledgers, and the first of them that the visitor may open."""
 
 from litestar import get
 from litestar.response import Redirect
 
-from backend.scope import requires
+from backend.errors import NotAllowedError
+from backend.scope import signed_in
 from web_console.rendering import Visit
 from web_console.visiting import visitor
 
 # In the order of the tabs: address, title, right.
-LEDGERS = (("/ledgers/certificates", "证照", "certificate.view"),)
+LEDGERS = (
+    ("/ledgers/stations", "场站", "station.view"),
+    ("/ledgers/staff", "从业人员", "staff.view"),
+    ("/ledgers/certificates", "证照", "certificate.view"),
+)
 
 
-@get("/ledgers", guards=[requires("certificate.view")])
-async def show() -> Redirect:
-    return Redirect(LEDGERS[0][0])
+@get("/ledgers", guards=[signed_in])
+async def show(request: Visit) -> Redirect:
+    mine = tabs(request)
+    if not mine:
+        raise NotAllowedError("right.missing", "您没有这项权限。", "You may not do this.")
+    return Redirect(mine[0][0])
 
 
 def tabs(request: Visit) -> list[tuple[str, str]]:

@@ -113,6 +113,12 @@ function drawn() {
       letter(pen, "R", 9, 12.7, 10, ink2);
     }),
     other: paint(12, (pen) => { pen.beginPath(); pen.arc(6, 6, 3.5, 0, 7); pen.fillStyle = surface; pen.fill(); pen.lineWidth = 1.5; pen.strokeStyle = ink2; pen.stroke(); }),
+    station: paint(26, (pen) => {
+      path(pen, [[13, 2], [24, 11], [24, 24], [2, 24], [2, 11]]);
+      pen.lineWidth = 4; pen.strokeStyle = surface; pen.stroke();
+      pen.fillStyle = css("--primary"); pen.fill();
+      letter(pen, "气", 13, 21, 12, surface);
+    }),
     "hazard-major": triangle(danger, "", surface),
     "hazard-leak": triangle(danger, "", surface),
     "hazard-serious": triangle(warn, "", surface),

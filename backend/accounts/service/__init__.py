@@ -13,6 +13,7 @@ from backend.accounts.service.directory import find_person, list_people, roles_t
 from backend.accounts.service.organisations import (
     areas_above,
     company_of_staff,
+    ancestors_of,
     create_organisation,
     find_company,
     find_organisation,
@@ -52,6 +53,7 @@ from backend.accounts.service.staff import (
 __all__ = [
     "active_device_ids",
     "areas_above",
+    "ancestors_of",
     "authenticate",
     "change_own_password",
     "change_password_here",

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.models import Device, Organisation, RoleGrant, Staff, StaffUnit
@@ -22,10 +22,13 @@ async def list_people(
     unit_id: str = "",
     role: str = "",
     active: bool | None = None,
+    among: Select[str] | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> Page[PersonOut]:
-    """By staff number; `unit_id` finds the unit's members and whoever stands in it on the books."""
+    """By staff number; `unit_id` finds the unit's members and whoever stands in it on the books; `among`
+    selects the ids of those who may be found.
+    """
     wanted = scoped(select(Staff.id), Staff.organisation_id, caller)
     if search:
         wanted = wanted.where(
@@ -36,6 +39,8 @@ async def list_people(
         wanted = wanted.where(or_(Staff.id.in_(members), Staff.organisation_id == unit_id))
     if role:
         wanted = wanted.where(Staff.id.in_(select(RoleGrant.staff_id).where(RoleGrant.role == role)))
+    if among is not None:
+        wanted = wanted.where(Staff.id.in_(among))
     if active is not None:
         wanted = wanted.where(Staff.active.is_(active))
     total = await session.scalar(select(func.count()).select_from(wanted.subquery()))

@@ -48,6 +48,14 @@ async def organisations_by_id(session: AsyncSession, organisation_ids: Iterable[
     return {organisation.id: organisation for organisation in rows}
 
 
+async def ancestors_of(session: AsyncSession, organisation_ids: Iterable[str]) -> dict[str, list[Organisation]]:
+    """From the province down to each of these organisations, itself the last."""
+    found = await organisations_by_id(session, organisation_ids)
+    above = {key for organisation in found.values() for key in organisation.path.strip("/").split("/")}
+    known = await organisations_by_id(session, above)
+    return {key: [known[step] for step in one.path.strip("/").split("/")] for key, one in found.items()}
+
+
 async def find_organisation(session: AsyncSession, organisation_id: str, caller: Caller | None = None) -> Organisation:
     """Raises `MissingError` also where it lies outside the caller's reach."""
     statement = select(Organisation).where(Organisation.id == organisation_id)

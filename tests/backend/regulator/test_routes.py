@@ -12,15 +12,18 @@ from backend.accounts import service as accounts
 from backend.audit import AuditEntry
 from backend.changes import service as changes
 from backend.cylinders import service as cylinders
+from backend.stations import service as stations
 from sync.documents.hazards import HazardReported
 from sync.documents.patrol import CheckPointVisited, PatrolFinished, PatrolStarted
-from tests.factories.accounts import Company, bearer, make_company
+from tests.factories.accounts import Company, bearer, make_company, make_staff
+from tests.factories.certificates import make_certificate
 from tests.factories.customers import IDENTITY
 from tests.factories.deliveries import checked, completed, cylinder_in, loaded, make_cylinder, make_order, make_station
 from tests.factories.patrol import chunk, make_street
-from tests.factories.taken import HERE, record, take
+from tests.factories.stations import make_station_record, station_in
+from tests.factories.taken import HERE, office, record, take
 
-ALL = ("T2-05", "T2-08", "T2-11", "T2-14")
+ALL = ("T2-04", "T2-05", "T2-08", "T2-11", "T2-14")
 
 
 class Regulator:
@@ -209,6 +212,38 @@ class TestHazards:
         (gone,) = (await reader.read("T2-14", cursor=first["next_cursor"]))["items"]
         assert (gone["id"], gone["version"], gone["deleted"]) == (made.id, 2, True)
         assert "address" not in gone
+
+
+class TestStations:
+    @pytest.mark.requirement("T2-04")
+    async def test_a_station_is_told_with_its_licence_again_when_it_changes_and_without_its_manager(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        keeper = await make_staff(session, company)
+        reader = await regulator(client, session, company)
+        station = await make_station_record(session, company, keeper, code="CZ-1", kind="supply", capacity_t=4.5)
+        first = await reader.read("T2-04")
+        (item,) = first["items"]
+        assert (item["code"], item["kind"], item["capacity_t"], item["state"]) == ("CZ-1", "supply", 4.5, "open")
+        assert (item["organisation_name"], item["position"]) == (company.unit.name, [station.lon, station.lat])
+        assert item["address"] == station.address
+        held = {"holder_kind": "station", "holder_id": station.id, "kind": "gas_station", "number": "ZH-7"}
+        await make_certificate(session, company, keeper, **held)
+        licensed = await reader.read("T2-04", cursor=first["next_cursor"])
+        assert [(each["version"], each["licence_number"]) for each in licensed["items"]] == [(2, "ZH-7")]
+        closed = station_in(company, code="CZ-1", state="closed")
+        await stations.change_station(session, office(company, keeper), station.id, closed)
+        after = await reader.read("T2-04", cursor=licensed["next_cursor"])
+        assert [(each["version"], each["state"]) for each in after["items"]] == [(3, "closed")]
+        written = msgspec.json.encode([first, licensed, after]).decode()
+        assert not any(personal in written for personal in ("演示-钱站长", "100-0000-0001"))
+
+    async def test_of_another_county_nothing_is_told(self, client: AsyncTestClient[Any], session: AsyncSession) -> None:
+        company = await make_company(session)
+        await make_station_record(session, company, await make_staff(session, company))
+        elsewhere = await regulator(client, session, await make_company(session))
+        assert (await elsewhere.read("T2-04"))["items"] == []
 
 
 class TestFeed:

@@ -28,3 +28,58 @@ class TestCertificates:
         await page.locator("#dialog header").get_by_text("剩 20 天").wait_for()
         await screen.picture(f"certificate-{theme}")
         assert screen.complaints == []
+
+
+class TestStations:
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    async def test_station_is_made_brought_and_seen_on_the_map(self, sign_in: SignIn, scene: Scene, theme: str):
+        screen = await sign_in(scene.admin, theme=theme)
+        page, code = screen.page, f"B-{theme}"
+        await screen.open("/ledgers/stations")
+        await page.locator("#stations tr[data-item]").first.wait_for()
+        await screen.picture(f"stations-{theme}")
+        await page.locator("#stations").get_by_text("松河液化气储配站").click()
+        await page.locator("#cameras").get_by_text("储罐区").wait_for()
+        await screen.picture(f"station-{theme}")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("n")
+        await page.fill("#dialog [name=code]", code)
+        await page.fill("#dialog [name=name]", "新供应站")
+        await page.select_option("#dialog [name=kind]", "supply")
+        await page.locator("#dialog footer .primary").click()
+        await page.locator("#stations").get_by_text(code).wait_for()
+        await page.locator("[hx-get='/ledgers/stations/import']").click()
+        table = f"编号,名称,类型,单位\n{code}-2,带入的站,供应点,{scene.company.unit.name}\n{code}-3,坏的,城堡,\n"
+        brought = {"name": "stations.csv", "mimeType": "text/csv", "buffer": table.encode()}
+        await page.locator("#dialog [type=file]").set_input_files(files=[brought])  # type: ignore[list-item]
+        await page.locator("#dialog footer [value=true]").click()
+        await page.locator("#report").get_by_text("试导入").wait_for()
+        await screen.picture(f"station-import-{theme}")
+        assert screen.complaints == []
+
+    async def test_stations_stand_on_the_map(self, sign_in: SignIn, scene: Scene):
+        screen = await sign_in(scene.admin)
+        await screen.open("/")
+        await screen.map_is_drawn()
+        assert int(await screen.page.locator("[data-count=stations]").inner_text()) >= 3
+        await screen.picture("overview-stations")
+
+
+class TestStaff:
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    async def test_person_is_shown_with_photograph_and_certificates(self, sign_in: SignIn, scene: Scene, theme: str):
+        screen = await sign_in(scene.admin, theme=theme)
+        page = screen.page
+        await screen.open("/ledgers/staff")
+        await page.locator("#employees tr[data-item]").first.wait_for()
+        await screen.picture(f"employees-{theme}")
+        await page.locator("#employees").get_by_text("演示-王送气").click()
+        await page.locator("#dialog img.portrait").wait_for()
+        await page.select_option("#dialog [name=sex]", "female")
+        await page.locator("#dialog footer .primary").click()
+        await page.locator("#employees").get_by_text("女").wait_for()
+        await screen.picture(f"employee-{theme}")
+        await page.select_option("#dialog [name=sex]", "male")
+        await page.locator("#dialog footer .primary").click()
+        await page.locator("#employees").get_by_text("女").wait_for(state="detached")
+        assert screen.complaints == []

@@ -1,0 +1,36 @@
+"""What the rest of the backend asks of certificates; split by use case."""
+
+from backend.certificates.service.holders import holders_of, list_holders
+from backend.certificates.service.keeping import (
+    change_certificate,
+    create_certificate,
+    when_changed,
+    withdraw_certificate,
+)
+from backend.certificates.service.listing import (
+    LIST_OF,
+    all_of,
+    companies_without,
+    expiry,
+    find_certificate,
+    list_certificates,
+    newest_of,
+)
+from backend.certificates.service.sending import post_everywhere
+
+__all__ = [
+    "LIST_OF",
+    "all_of",
+    "change_certificate",
+    "companies_without",
+    "create_certificate",
+    "expiry",
+    "find_certificate",
+    "holders_of",
+    "list_certificates",
+    "list_holders",
+    "newest_of",
+    "post_everywhere",
+    "when_changed",
+    "withdraw_certificate",
+]

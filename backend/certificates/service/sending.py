@@ -1,0 +1,64 @@
+"""Certificates on the phones that decide by them offline."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts import service as accounts
+from backend.certificates.models import Certificate
+from backend.intake import service as intake
+from sync.documents import reference as documents
+
+
+def _document(certificate: Certificate) -> documents.Certificate:
+    return documents.Certificate(
+        id=documents.reference_id("reference.certificate", certificate.id),
+        **{name: getattr(certificate, name) for name in ("holder_kind", "holder_id", "kind", "number", "expires_on")},
+    )
+
+
+async def send(session: AsyncSession, certificate: Certificate) -> None:
+    """To the units whose phones ask for it, and away from all others of the company."""
+    document = _document(certificate)
+    wanted = {unit.id for unit in await _units(session, certificate)} if certificate.withdrawn_at is None else set()
+    for unit_id in sorted(wanted):
+        await intake.post(session, unit_id=unit_id, document=document)
+    company = {unit.id for unit in await accounts.units_under(session, certificate.company_id)}
+    for unit_id in sorted(company - wanted):
+        await intake.withdraw(session, unit_id=unit_id, document_id=document.id)
+
+
+async def _units(session: AsyncSession, certificate: Certificate) -> Sequence[Any]:
+    """A person's to where he works, a station's to its unit; all of a company's units ask for its own and vehicles'."""
+    if certificate.holder_kind == "staff":
+        return await accounts.units_of(session, certificate.holder_id)
+    if certificate.holder_kind == "station":
+        return await accounts.units_under(session, certificate.organisation_id)
+    return await accounts.units_under(session, certificate.company_id)
+
+
+async def _follow(session: AsyncSession, staff_id: str) -> None:
+    """A person's certificates go with him to his new units."""
+    theirs = select(Certificate).where(Certificate.holder_kind == "staff", Certificate.holder_id == staff_id)
+    for certificate in (await session.scalars(theirs)).all():
+        await send(session, certificate)
+
+
+accounts.when_units_changed(_follow)
+
+
+async def post_everywhere(session: AsyncSession) -> None:
+    """A unit that is new gets what its company and the company's vehicles hold."""
+    rows = await session.scalars(
+        select(Certificate).where(
+            Certificate.holder_kind.in_(("company", "vehicle")), Certificate.withdrawn_at.is_(None)
+        )
+    )
+    by_company: dict[str, list[documents.Certificate]] = {}
+    for row in rows:
+        by_company.setdefault(row.company_id, []).append(_document(row))
+    for company_id, held in sorted(by_company.items()):
+        for unit in await accounts.units_under(session, company_id):
+            await intake.post_all(session, documents=held, unit_id=unit.id)
