@@ -41,8 +41,8 @@ from backend.reference import routes as reference
 from backend.regulator import routes as regulator
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
-from backend.vehicles import routes as vehicles
 from backend.stations import routes as stations
+from backend.vehicles import routes as vehicles
 from backend.worker import working
 
 VERSION = "0.1.0"

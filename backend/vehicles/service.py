@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import audit, events
 from backend.accounts import service as accounts
 from backend.bulk import one_of
+from backend.certificates import service as certificates
+from backend.certificates.schemas import Holder
 from backend.cylinders import service as cylinders
 from backend.db import new_key
 from backend.errors import ConflictingError, MissingError, UnusableError
-from backend.pages import Page
+from backend.pages import EXPORT_MOST, Page
 from backend.reference import service as reference
 from backend.scope import Caller, scoped, within
 from backend.vehicles.models import Vehicle, VehicleTrack
@@ -213,3 +215,14 @@ async def _find(session: AsyncSession, caller: Caller, vehicle_id: str, *, chang
     if change:
         await reference.find_place(session, vehicle.organisation_id, caller=caller, right=_RIGHT)
     return vehicle
+
+
+async def _holders(session: AsyncSession, caller: Caller | None, ids: Sequence[str] | None) -> Sequence[Holder]:
+    """Vehicles as holders of certificates, by plate."""
+    wanted = select(Vehicle).order_by(Vehicle.plate).limit(EXPORT_MOST)
+    wanted = wanted.where(~Vehicle.retired) if ids is None else wanted.where(one_of(Vehicle.id, ids))
+    rows = await session.scalars(scoped(wanted, Vehicle.organisation_id, caller) if caller else wanted)
+    return [Holder(id=row.id, code=row.code, name=row.plate, organisation_id=row.organisation_id) for row in rows]
+
+
+certificates.holders_of("vehicle", _holders)

@@ -1,4 +1,4 @@
-"""The demo company's ledgers: stations, posts, licences and certificates, among them one that has run out and some that soon will."""
+"""The demo company's ledgers: stations, posts, licences and certificates; one has run out, some soon will."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -43,12 +43,12 @@ async def write_ledgers(session: AsyncSession, caller: Caller) -> None:
     today = datetime.now(UTC).date()
     units = {each.name: each.id for each in await accounts.list_organisations(session, caller) if each.kind == "unit"}
     made = {}
-    for code, name, kind, unit, address, (lon, lat), capacity_t in _STATIONS:
+    for code, name, station_kind, unit, address, (lon, lat), capacity_t in _STATIONS:
         given = StationIn(
             organisation_id=units[unit],
             code=code,
             name=name,
-            kind=kind,
+            kind=station_kind,
             address=f"松河县{address}",
             lon=lon,
             lat=lat,

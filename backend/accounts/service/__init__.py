@@ -11,9 +11,9 @@ from backend.accounts.service.devices import (
 )
 from backend.accounts.service.directory import find_person, list_people, roles_to_give
 from backend.accounts.service.organisations import (
+    ancestors_of,
     areas_above,
     company_of_staff,
-    ancestors_of,
     create_organisation,
     find_company,
     find_organisation,
@@ -52,8 +52,8 @@ from backend.accounts.service.staff import (
 
 __all__ = [
     "active_device_ids",
-    "areas_above",
     "ancestors_of",
+    "areas_above",
     "authenticate",
     "change_own_password",
     "change_password_here",

@@ -13,6 +13,8 @@ from backend.accounts.models import Organisation, Staff
 from backend.audit import AuditEntry
 from backend.certificates import service as certificates
 from backend.intake.models import OutboxDocument
+from backend.vehicles import service as vehicles
+from backend.vehicles.schemas import VehicleIn
 from sync.databases import unit_database
 from sync.documents import decode_backend
 from tests.factories.accounts import Company, bearer, make_company, make_organisation, make_staff
@@ -174,6 +176,23 @@ class TestFillingLicence:
         url = f"/api/certificates/{good['id']}/withdraw"
         await keeper.client.post(url, headers=keeper.headers, json={"reason": "吊销"})
         assert await without() == [keeper.company.company.id]
+
+
+class TestVehicles:
+    async def test_a_vehicle_is_found_by_its_plate_and_holds_its_transport_certificate(
+        self, keeper: Office, session: AsyncSession
+    ) -> None:
+        company = keeper.company
+        given = VehicleIn(organisation_id=company.unit.id, code="CL-1", plate="吉·演示09")
+        vehicle = await vehicles.create_vehicle(session, office(company, keeper.staff), given)
+        url = "/api/certificates/holders"
+        found = await keeper.client.get(
+            url, headers=keeper.headers, params={"holder_kind": "vehicle", "search": "示09"}
+        )
+        assert [each["name"] for each in found.json()] == [vehicle.vehicle.plate]
+        made = await keeper.post(holder_kind="vehicle", holder_id=vehicle.vehicle.id, kind="road_transport")
+        assert (made.json()["holder_code"], made.json()["kind_zh"]) == ("CL-1", "道路运输证")
+        assert len(await held_by_phones(session, company.other_unit)) == 1
 
 
 class TestPhones:
