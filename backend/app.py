@@ -30,6 +30,7 @@ from backend.deliveries import routes as deliveries
 from backend.employees import routes as employees
 from backend.errors import UnauthenticatedError
 from backend.events import EventFeed
+from backend.filling import routes as filling
 from backend.hazards import routes as hazards
 from backend.intake import routes as intake
 from backend.network import routes as network
@@ -65,6 +66,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     cylinders.router,
     certificates.router,
     cylinders.stock_router,
+    filling.router,
     stations.router,
     employees.router,
     deliveries.router,

@@ -26,6 +26,8 @@ RIGHTS = frozenset(
         "delivery.view",
         "cylinder.view",
         "cylinder.edit",
+        "filling.view",
+        "filling.edit",
         "customer.view",
         "customer.edit",
         "network.view",

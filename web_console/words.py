@@ -82,6 +82,7 @@ CONFLICTS = {
     "cylinder.filled_not_at_station": ("不在站内却有充装", "Filled while not at a station"),
     "cylinder.filled_twice": ("未送出就再次充装", "Filled twice without return"),
     "cylinder.two_places": ("一瓶同时在两处", "In two places at once"),
+    "filling.forbidden": ("不该充装的气瓶有充装记录", "A cylinder was filled that must not be"),
     "cylinder.used_after_scrapping": ("报废后仍被使用", "Used after it was scrapped"),
 }
 
@@ -197,6 +198,8 @@ ACTIONS = {
     "order.withdrawn": ("撤回配送单", "withdrew an order"),
     "customer.saved": ("保存客户档案", "saved a customer"),
     "customer.identity_read": ("查看证件号码", "read an identity number"),
+    "filling.withdrawn": ("作废充装记录", "withdrew a filling"),
+    "refusal.handled": ("处理拒充气瓶", "dealt with a refused cylinder"),
     "cylinder.saved": ("保存气瓶档案", "saved a cylinder"),
     "station.saved": ("保存场站", "saved a station"),
     "camera.added": ("登记摄像头", "entered a camera"),

@@ -15,11 +15,14 @@ class Role(msgspec.Struct, frozen=True):
 
 ROLES = {
     "inspector": Role("巡检员", "Patrol inspector", frozenset()),
+    "filler": Role("充装员", "Cylinder filler", frozenset()),
     "driver": Role("送气员", "Delivery driver", frozenset()),
     "dispatcher": Role(
         "调度员", "Dispatcher", _VIEW | {"patrol.plan", "delivery.plan", "records.review", "customer.edit"}
     ),
-    "safety_officer": Role("安全管理员", "Safety officer", _VIEW | {"hazard.decide", "certificate.edit", "staff.view"}),
+    "safety_officer": Role(
+        "安全管理员", "Safety officer", _VIEW | {"hazard.decide", "certificate.edit", "staff.view", "filling.edit"}
+    ),
     "station_keeper": Role(
         "站长",
         "Station keeper",
@@ -29,6 +32,7 @@ ROLES = {
             "customer.edit",
             "delivery.plan",
             "certificate.edit",
+            "filling.edit",
             "station.edit",
             "staff.view",
             "staff.edit",

@@ -27,7 +27,15 @@ _HOLDERS = {
 }
 _FIELDS = (
     *("code", "specification", "factory_number", "manufacturer", "made_on", "standard", "medium", "state", "tag_uid"),
-    *("last_inspected_on", "next_inspection_on", "service_ends_on", "tare_kg", "water_capacity_l", "owned"),
+    *(
+        "last_inspected_on",
+        "next_inspection_on",
+        "inspected_by",
+        "service_ends_on",
+        "tare_kg",
+        "water_capacity_l",
+        "owned",
+    ),
     *("organisation", "storage_position", "registered_at"),
 )
 EXPORT_HEADS = {name: HEADS[name][0] for name in _FIELDS} | {

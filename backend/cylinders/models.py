@@ -63,6 +63,8 @@ class Cylinder(Base):
     service_ends_on: Mapped[date | None]
     tare_kg: Mapped[float | None]
     water_capacity_l: Mapped[float | None]
+    # The body that inspected it last (检验单位).
+    inspected_by: Mapped[str] = mapped_column(default="")
     owned: Mapped[bool] = mapped_column(default=True)
     scrapped: Mapped[bool] = mapped_column(default=False)
     tag_torn: Mapped[bool] = mapped_column(default=False)

@@ -29,6 +29,7 @@ class CylinderIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     service_ends_on: date | None = None
     tare_kg: Annotated[float, msgspec.Meta(gt=0, le=500)] | None = None
     water_capacity_l: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
+    inspected_by: Word = ""
     owned: bool = True
     scrapped: bool = False
     tag_torn: bool = False
@@ -57,6 +58,7 @@ class CylinderLine(msgspec.Struct, frozen=True, kw_only=True):
     last_inspected_on: date | None
     tare_kg: float | None
     water_capacity_l: float | None
+    inspected_by: str
     registered_at: datetime
     medium: str
     tag_uid: str
@@ -110,6 +112,7 @@ class CylinderOut(msgspec.Struct, frozen=True, kw_only=True):
     last_inspected_on: date | None
     tare_kg: float | None
     water_capacity_l: float | None
+    inspected_by: str
     registered_at: datetime
     allowed: bool
     reasons: list[ReasonOut]

@@ -15,6 +15,7 @@ from backend.changes import service as changes
 from backend.cylinders import service as cylinders
 from backend.deliveries import service as deliveries
 from backend.errors import NotAllowedError, UnusableError
+from backend.filling import service as filling
 from backend.hazards import service as hazards
 from backend.patrol import service as patrol
 from backend.regulator.schemas import DatasetOut, FeedPage
@@ -36,6 +37,7 @@ DATASETS: dict[str, Dataset] = {
     "T2-05": Dataset("气瓶信息", "Cylinders", cylinders.regulator_items),
     "T2-04": Dataset("厂站信息", "Stations", stations.regulator_items),
     "T2-08": Dataset("管网巡检记录", "Network patrol records", patrol.regulator_items),
+    "T2-10": Dataset("气瓶充装记录", "Cylinder filling records", filling.regulator_items),
     "T2-11": Dataset("气瓶配送记录", "Cylinder delivery records", deliveries.regulator_items),
     "T2-14": Dataset("隐患上报记录", "Hazard reports", hazards.regulator_items),
 }

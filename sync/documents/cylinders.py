@@ -48,6 +48,6 @@ class CylinderRefused(Record, tag="cylinder.refused", frozen=True, kw_only=True)
     """A scan whose verdict was 禁止, with every reason and the rules' version that said so."""
 
     scan: CylinderScan
-    purpose: Annotated[Literal["loading", "delivery", "return", "filling"], label("用途", "Purpose")]
+    purpose: Annotated[Literal["loading", "delivery", "return"], label("用途", "Purpose")]
     reasons: Annotated[tuple[Word, ...], label("原因", "Reasons", min_length=1, max_length=10)]
     rules_version: Annotated[int, msgspec.Meta(ge=0)] = 0

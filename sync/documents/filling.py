@@ -34,11 +34,14 @@ class FillingCheckItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class FillingCheckedBefore(Record, tag="filling.checked_before", frozen=True, kw_only=True):
-    """充装前检查: a failed item keeps the gun locked. What the archive said is written down as it was on the phone."""
+    """充装前检查: the scan with its verdict, then the items. `reasons` are those of a refusal (拒充): one that is
+    refused at its scan has no items. What the archive said is written down as it was on the phone.
+    """
 
     scan: CylinderScan
-    items: Annotated[tuple[FillingCheckItem, ...], label("检查项目", "Items", min_length=1, max_length=40)]
     passed: Annotated[bool, label("可充装", "May be filled")]
+    reasons: Annotated[tuple[Word, ...], label("拒充原因", "Reasons of refusal", max_length=20)] = ()
+    items: Annotated[tuple[FillingCheckItem, ...], label("检查项目", "Items", max_length=40)] = ()
     owner: Annotated[Word, label("产权单位", "Owner")] = ""
     manufacturer: Annotated[Word, label("制造单位", "Manufacturer")] = ""
     next_inspection_on: Annotated[date, label("下次检验日期", "Next inspection")] | None = None

@@ -48,6 +48,7 @@ class Cylinder(BackendDocument, tag="reference.cylinder", frozen=True, kw_only=T
     tag_torn: Annotated[bool, label("标签损坏", "Tag damaged")] = False
     tare_kg: Annotated[float, label("皮重", "Tare", unit="kg")] | None = None
     water_capacity_l: Annotated[float, label("水容积", "Water capacity", unit="L")] | None = None
+    inspected_by: Annotated[Word, label("检验单位", "Inspected by")] = ""
 
 
 class Certificate(BackendDocument, tag="reference.certificate", frozen=True, kw_only=True):

@@ -144,13 +144,17 @@ def against_empty(cylinder: Cylinder, gross_kg: float, limits: FillingLimits) ->
 
 def net_weight(net_kg: float, cylinder: Cylinder | None, limits: FillingLimits, *, target: float) -> WeightState:
     """`over` also where the volume holds less than the table's tolerance would allow."""
-    tolerance = limits.tolerance_kg or 0.0
-    most = target + tolerance
+    if net_kg > most_net_kg(cylinder, limits, target=target) + _ROUNDING_KG:
+        return "over"
+    return "under" if net_kg < target - (limits.tolerance_kg or 0.0) - _ROUNDING_KG else "right"
+
+
+def most_net_kg(cylinder: Cylinder | None, limits: FillingLimits, *, target: float) -> float:
+    """More gas than this is an over-filling (超装)."""
+    most = target + (limits.tolerance_kg or 0.0)
     if cylinder is not None and limits.factor_kg_per_l is not None and cylinder.water_capacity_l is not None:
         most = min(most, limits.factor_kg_per_l * cylinder.water_capacity_l)
-    if net_kg > most + _ROUNDING_KG:
-        return "over"
-    return "under" if net_kg < target - tolerance - _ROUNDING_KG else "right"
+    return round(most, 3)
 
 
 # Weights are told to the gram: sums of them are compared with this much room.

@@ -45,6 +45,7 @@ REFUSALS = {
     "loading": ("装车", "loading"),
     "delivery": ("配送", "delivery"),
     "return": ("回收", "return"),
+    "filling": ("充装", "filling"),
     "unknown_cylinder": ("没有档案", "not on record"),
     "not_owned": ("非自有", "not the company's"),
     "inspection_overdue": ("检验逾期", "inspection overdue"),

@@ -16,7 +16,7 @@ from backend.certificates.service.listing import (
     list_certificates,
     newest_of,
 )
-from backend.certificates.service.sending import post_everywhere
+from backend.certificates.service.sending import documents_of, post_everywhere
 
 __all__ = [
     "LIST_OF",
@@ -24,6 +24,7 @@ __all__ = [
     "change_certificate",
     "companies_without",
     "create_certificate",
+    "documents_of",
     "expiry",
     "find_certificate",
     "holders_of",

@@ -1,12 +1,13 @@
 """Certificates on the phones that decide by them offline."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.bulk import one_of
 from backend.certificates.models import Certificate
 from backend.intake import service as intake
 from sync.documents import reference as documents
@@ -17,6 +18,14 @@ def _document(certificate: Certificate) -> documents.Certificate:
         id=documents.reference_id("reference.certificate", certificate.id),
         **{name: getattr(certificate, name) for name in ("holder_kind", "holder_id", "kind", "number", "expires_on")},
     )
+
+
+async def documents_of(session: AsyncSession, holder_ids: Iterable[str]) -> list[documents.Certificate]:
+    """What these hold, as phones are told of it: expired ones too, withdrawn ones not."""
+    rows = await session.scalars(
+        select(Certificate).where(one_of(Certificate.holder_id, set(holder_ids)), Certificate.withdrawn_at.is_(None))
+    )
+    return [_document(row) for row in rows]
 
 
 async def send(session: AsyncSession, certificate: Certificate) -> None:

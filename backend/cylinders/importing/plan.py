@@ -171,6 +171,7 @@ _BLANK: Row = {
     "service_ends_on": None,
     "tare_kg": None,
     "water_capacity_l": None,
+    "inspected_by": "",
     "owned": True,
     "scrapped": False,
     "tag_torn": False,

@@ -25,13 +25,14 @@ HEADS: dict[str, tuple[str, ...]] = {
     "service_ends_on": ("使用年限至", "使用到期", "报废年月", "设计使用年限至", "service ends", "service end"),
     "tare_kg": ("皮重", "皮重kg", "空瓶重", "tare"),
     "water_capacity_l": ("水容积", "水容积L", "公称容积", "容积", "water capacity"),
+    "inspected_by": ("检验单位", "检验机构", "检验站", "inspected by"),
     "owned": ("自有产权", "自有", "产权", "own cylinder"),
     "state": ("状态", "气瓶状态"),
     "storage_position": ("库位", "当前库位", "存放位置", "position"),
     "organisation": ("所属站", "所属单位", "站点", "station"),
     "registered_at": ("登记时间", "登记日期", "建档时间", "建档日期", "registered"),
 }
-_TEXTS = ("factory_number", "manufacturer", "standard", "storage_position")
+_TEXTS = ("factory_number", "manufacturer", "standard", "inspected_by", "storage_position")
 _DAYS = {
     "made_on": ("制造年月", "date of manufacture"),
     "last_inspected_on": ("上次检验日期", "last inspection"),

@@ -1,7 +1,9 @@
 """What phones are told of a cylinder: what a verdict needs, offline."""
 
+from collections.abc import Collection
 from typing import Any
 
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders.models import Cylinder
@@ -12,7 +14,7 @@ from sync.documents import reference as documents
 # What a phone needs for its verdict, offline.
 POSTED = (
     *("code", "specification", "medium", "tag_uid", "manufacturer", "made_on", "next_inspection_on"),
-    *("service_ends_on", "owned", "scrapped", "tag_torn", "tare_kg", "water_capacity_l"),
+    *("service_ends_on", "owned", "scrapped", "tag_torn", "tare_kg", "water_capacity_l", "inspected_by"),
 )
 
 
@@ -28,6 +30,14 @@ def document(cylinder: Any) -> documents.Cylinder:
 async def post(session: AsyncSession, cylinder: Cylinder) -> None:
     """Written again only where what a verdict needs has changed: intake compares the content."""
     await intake.post(session, unit_id=cylinder.organisation_id, document=document(cylinder))
+
+
+async def documents_by_code(
+    session: AsyncSession, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], documents.Cylinder]:
+    """As phones are told of them, by company and code."""
+    query = select(Cylinder).where(tuple_(Cylinder.company_id, Cylinder.code).in_(sorted(keys)))
+    return {(row.company_id, row.code): document(row) for row in await session.scalars(query)} if keys else {}
 
 
 def unknown() -> MissingError:

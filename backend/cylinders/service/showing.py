@@ -19,7 +19,15 @@ from backend.scope import Caller, scoped, within
 from sync.databases import BEIJING
 from sync.rules.cylinders import verdict
 
-_ARCHIVED = ("factory_number", "standard", "last_inspected_on", "tare_kg", "water_capacity_l", "registered_at")
+_ARCHIVED = (
+    "factory_number",
+    "standard",
+    "last_inspected_on",
+    "tare_kg",
+    "water_capacity_l",
+    "inspected_by",
+    "registered_at",
+)
 _LISTED = (
     *("id", "organisation_id", *POSTED, *_ARCHIVED, "storage_position", "holder_kind", "holder_id", "holder_since"),
 )

@@ -1,5 +1,6 @@
 """The regulator's client pulls patrols, deliveries and hazards."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from backend.accounts import service as accounts
 from backend.audit import AuditEntry
 from backend.changes import service as changes
 from backend.cylinders import service as cylinders
+from backend.filling import service as filling
 from backend.stations import service as stations
 from sync.documents.hazards import HazardReported
 from sync.documents.patrol import CheckPointVisited, PatrolFinished, PatrolStarted
@@ -19,11 +21,12 @@ from tests.factories.accounts import Company, bearer, make_company, make_staff
 from tests.factories.certificates import make_certificate
 from tests.factories.customers import IDENTITY
 from tests.factories.deliveries import checked, completed, cylinder_in, loaded, make_cylinder, make_order, make_station
+from tests.factories.filling import checked_after, checked_before, filled, make_fillable, make_filling_station
 from tests.factories.patrol import chunk, make_street
 from tests.factories.stations import make_station_record, station_in
-from tests.factories.taken import HERE, office, record, take
+from tests.factories.taken import HERE, MORNING, office, record, take
 
-ALL = ("T2-04", "T2-05", "T2-08", "T2-11", "T2-14")
+ALL = ("T2-04", "T2-05", "T2-08", "T2-10", "T2-11", "T2-14")
 
 
 class Regulator:
@@ -164,6 +167,38 @@ class TestPatrols:
         assert [visit["proof"] for visit in item["visits"]] == ["nfc"]
         assert item["started_at"]
         assert item["finished_at"]
+
+
+class TestFillings:
+    @pytest.mark.requirement("T2-10")
+    async def test_fillings_are_told_with_corrections_and_deletions_and_no_names(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_filling_station(session)
+        await make_fillable(session, station, "35-1")
+        reader = await regulator(client, session, station.company)
+        check = checked_before(station, "35-1")
+        first = filled(station, "35-1", check.id)
+        for each in (check, first):
+            await take(session, station.company, station.filler, each)
+        page = await reader.read("T2-10")
+        (item,) = page["items"]
+        told = (item["code"], item["filled_on"], item["net_kg"], item["gun_number"], item["filler_number"])
+        assert told == ("35-1", "20261123", 14.5, "3", station.filler.staff_number)
+        assert (item["state"], item["version"], item["deleted"]) == ("unchecked", 1, False)
+        assert station.filler.name not in str(item)
+        after = checked_after(station, "35-1", first.id)
+        await take(session, station.company, station.filler, after, at=MORNING + timedelta(minutes=1))
+        page = await reader.read("T2-10", cursor=page["next_cursor"])
+        assert [(i["id"], i["version"], i["state"]) for i in page["items"]] == [(first.id, 2, "passed")]
+        better = filled(station, "35-1", check.id, net_kg=14.4, corrects=first.id)
+        await take(session, station.company, station.filler, better)
+        page = await reader.read("T2-10", cursor=page["next_cursor"])
+        assert {(i["id"], i["deleted"]) for i in page["items"]} == {(first.id, True), (better.id, False)}
+        assert next(i for i in page["items"] if not i["deleted"])["net_kg"] == 14.4
+        await filling.withdraw_filling(session, station.caller, better.id, "没有充装")
+        (gone,) = (await reader.read("T2-10", cursor=page["next_cursor"]))["items"]
+        assert (gone["id"], gone["deleted"], "code" in gone) == (better.id, True, False)
 
 
 class TestDeliveries:
