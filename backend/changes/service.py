@@ -12,8 +12,10 @@ from backend.bulk import upsert_rows
 from backend.changes.models import Change
 from backend.scope import Caller, within
 
-# Rows of table 2 of the standard (clause 4.1.3): stations, cylinders, patrols, fillings, deliveries, hazards.
-Dataset = Literal["T2-04", "T2-05", "T2-08", "T2-10", "T2-11", "T2-14"]
+# Rows of table 2 of the standard (clause 4.1.3): users, stations, cylinders, in-home checks, patrols, fillings,
+# deliveries, hazards.
+Dataset = Literal["T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14"]
+
 
 # The advisory lock under which changes are published one reader at a time; any number that nothing else uses.
 _PUBLISH_LOCK = 7_345_208

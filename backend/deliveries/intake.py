@@ -59,6 +59,7 @@ async def _take_checks(session: AsyncSession, takens: Sequence[Taken[DeliveryChe
     await customers.record_papers(
         session, [customers.Paper(taken=t, customer_id=_own(t, own), kind="in_home_check") for t in fresh]
     )
+    await changes.changed_all(session, "T2-07", {taken.record.id: taken.organisation_id for taken in fresh})
     # A delivery that came before its check says in the regulator's feed how the check ended.
     query = select(Delivery.id, Delivery.organisation_id).where(one_of(Delivery.check_id, new), _stands())
     late = {delivery_id: unit for delivery_id, unit in await session.execute(query)}  # noqa: C416
@@ -201,7 +202,9 @@ async def _note_incomplete_customers(
 async def _take_visits(session: AsyncSession, takens: Sequence[Taken[VisitFailed]], own: _Owns) -> None:
     sealed = await _seal(session, [(t, "witness", _name(session, t, t.record)) for t in takens], own)
     rows = [_visit(t, own) | {"witness_sealed": sealed.get(f"witness/{t.record.id}")} for t in takens]
-    await insert_new(session, FailedVisit, sorted(rows, key=lambda row: row["id"]))
+    new = await insert_new(session, FailedVisit, sorted(rows, key=lambda row: row["id"]))
+    visits = {t.record.id: t.organisation_id for t in takens if t.record.id in new}
+    await changes.changed_all(session, "T2-07", visits)
 
 
 def _visit(taken: Taken[VisitFailed], own: _Owns) -> Row:

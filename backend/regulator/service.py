@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
 from backend.changes import service as changes
+from backend.customers import service as customers
 from backend.cylinders import service as cylinders
 from backend.deliveries import service as deliveries
 from backend.errors import NotAllowedError, UnusableError
@@ -35,7 +36,9 @@ class Dataset(msgspec.Struct, frozen=True):
 
 DATASETS: dict[str, Dataset] = {
     "T2-05": Dataset("气瓶信息", "Cylinders", cylinders.regulator_items),
+    "T2-02": Dataset("用户档案", "User files", customers.regulator_items),
     "T2-04": Dataset("厂站信息", "Stations", stations.regulator_items),
+    "T2-07": Dataset("入户安检记录", "In-home safety checks", deliveries.check_items),
     "T2-08": Dataset("管网巡检记录", "Network patrol records", patrol.regulator_items),
     "T2-10": Dataset("气瓶充装记录", "Cylinder filling records", filling.regulator_items),
     "T2-11": Dataset("气瓶配送记录", "Cylinder delivery records", deliveries.regulator_items),

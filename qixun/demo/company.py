@@ -24,7 +24,7 @@ from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSW
 SAFETY = "S001"
 PATROL_UNIT, STATION, SHOP = "巡线一班", "松河液化气储配站", "东门供应站"
 REGULATOR_FILE = "demo-regulator-client.json"
-DATASETS = ("T2-04", "T2-05", "T2-08", "T2-11", "T2-14")
+DATASETS = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14")
 # Middle of the demo network.
 _LON, _LAT = 126.3523, 43.1998
 _STREETS = ("站前街", "江沿路", "东门大街", "人民路", "北环路", "林场路")

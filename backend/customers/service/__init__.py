@@ -33,6 +33,7 @@ from backend.customers.service.recording import (
     take_papers,
     when_completed,
 )
+from backend.customers.service.reporting import regulator_items
 
 __all__ = [
     "PAPERS",
@@ -56,6 +57,7 @@ __all__ = [
     "own_ids",
     "record_papers",
     "registration",
+    "regulator_items",
     "reveal_identity",
     "seal_for",
     "set_paper",

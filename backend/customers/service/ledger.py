@@ -13,6 +13,7 @@ from backend.customers import sealing
 from backend.customers.models import Customer, CustomerPaper
 from backend.customers.schemas import CustomerIn, CustomerLine, CustomerOut
 from backend.customers.service.papers import agreements_of, list_paper_records, list_papers
+from backend.customers.service.reporting import tell_regulator
 from backend.db import new_key
 from backend.errors import AppError, ConflictingError, MissingError, UnusableError
 from backend.pages import Page
@@ -88,6 +89,7 @@ async def _write(session: AsyncSession, caller: Caller, customer: Customer, give
         {"code": customer.code, "identity_number": given.identity_number is not None},
         organisation_id=customer.organisation_id,
     )
+    await tell_regulator(session, [customer.id])
     await events.announce(session, "customer.changed", customer.id, customer.organisation_id)
     return findings
 
@@ -326,6 +328,7 @@ async def erase_customer(session: AsyncSession, caller: Caller, customer_id: str
         organisation_id=customer.organisation_id,
     )
     await tell_listeners(session, customer.id)
+    await tell_regulator(session, [customer.id])
     await events.announce(session, "customer.changed", customer.id, customer.organisation_id)
 
 

@@ -17,6 +17,7 @@ from backend.customers.schemas import CustomerOut, PaperIn, Registration
 from backend.customers.service import ledger
 from backend.customers.service.papers import PAPERS, reviewed_fields, settle_papers
 from backend.customers.service.personal import note_pictures, opened
+from backend.customers.service.reporting import tell_regulator
 from backend.errors import UnusableError
 from backend.intake import service as intake
 from backend.reference import service as reference
@@ -67,6 +68,7 @@ async def record_papers(session: AsyncSession, papers: Sequence[Paper]) -> Seque
     known = select(Customer.id).where(one_of(Customer.id, sorted({p.customer_id for p in papers if p.customer_id})))
     whose = (await session.scalars(known)).all()
     await settle_papers(session, whose)
+    await tell_regulator(session, whose)
     return whose
 
 
@@ -120,6 +122,7 @@ async def take_completions(session: AsyncSession, takens: Sequence[Taken[Custome
     await session.flush()
     for customer_id in sorted(done):
         await ledger.tell_listeners(session, customer_id)
+    await tell_regulator(session, done)
     for listener in _completed:
         await listener(session, done)
 
@@ -223,6 +226,7 @@ async def set_paper(
     )
     if kind == "agreement":
         await ledger.tell_listeners(session, customer_id)
+    await tell_regulator(session, [customer_id])
     return await ledger.find_customer(session, caller, customer_id)
 
 

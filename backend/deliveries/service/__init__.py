@@ -10,7 +10,7 @@ from backend.deliveries.service.orders import (
     send_card,
     withdraw_order,
 )
-from backend.deliveries.service.reporting import regulator_items
+from backend.deliveries.service.reporting import check_items, regulator_items
 from backend.deliveries.service.returns import list_returns
 from backend.deliveries.service.showing import list_deliveries, list_failed_visits, list_often_missed
 from backend.deliveries.service.slips import list_balances, list_slips
@@ -20,6 +20,7 @@ customers.when_changed(send_card)
 customers.when_completed(completed_before)
 
 __all__ = [
+    "check_items",
     "completed_before",
     "create_order",
     "find_order",

@@ -1,4 +1,4 @@
-"""气瓶配送记录 (T2-11), as the regulator reads them."""
+"""气瓶配送记录 (T2-11) and 入户安检记录 (T2-07), as the regulator reads them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts import service as accounts
 from backend.bulk import one_of
 from backend.customers import service as customers
-from backend.deliveries.models import Delivery, DeliveryCheck, DeliveryOrder
+from backend.deliveries.models import Delivery, DeliveryCheck, DeliveryOrder, FailedVisit
 
 
 async def regulator_items(session: AsyncSession, delivery_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -57,3 +57,47 @@ async def regulator_items(session: AsyncSession, delivery_ids: Sequence[str]) ->
             "corrects": row.corrects,
         }
     return items
+
+
+async def check_items(session: AsyncSession, record_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """入户安检记录 (T2-07): what was found at whose door, and where nobody was let in or was at home; the customer by
+    code and class, no witness, no signature, no free text.
+    """
+    checks = (await session.scalars(select(DeliveryCheck).where(one_of(DeliveryCheck.id, record_ids)))).all()
+    visits = (await session.scalars(select(FailedVisit).where(one_of(FailedVisit.id, record_ids)))).all()
+    both: list[DeliveryCheck | FailedVisit] = [*checks, *visits]
+    names = await accounts.staff_names(session, [row.staff_id for row in both])
+    known = await customers.names_of(session, [row.customer_id for row in both])
+    items: dict[str, dict[str, Any]] = {}
+    for row in both:
+        customer = known.get(row.customer_id)
+        items[row.id] = {
+            "at": row.at,
+            "staff_name": names.get(row.staff_id, ""),
+            "customer_code": customer.code if customer else "",
+            "customer_category": customer.category if customer else "",
+            "photos": len(row.photos),
+            **(_found(row) if isinstance(row, DeliveryCheck) else _not_let_in(row)),
+        }
+    return items
+
+
+def _found(row: DeliveryCheck) -> dict[str, Any]:
+    failed = [each["item"] for each in row.items if each["result"] == "fail"]
+    return {
+        "outcome": "entered",
+        "passed": row.passed,
+        "items": [{"item": each["item"], "result": each["result"]} for each in row.items],
+        "failed_items": failed,
+        "hazard_id": row.hazard_id,
+    }
+
+
+def _not_let_in(row: FailedVisit) -> dict[str, Any]:
+    return {
+        "outcome": row.outcome,
+        "passed": None,
+        "attempt": row.attempt,
+        "notice_posted": row.notice_posted,
+        "next_appointment": row.next_appointment,
+    }

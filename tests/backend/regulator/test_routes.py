@@ -1,6 +1,6 @@
 """The regulator's client pulls patrols, deliveries and hazards."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts import service as accounts
 from backend.audit import AuditEntry
 from backend.changes import service as changes
+from backend.customers import service as customers
+from backend.customers.schemas import PaperIn
 from backend.cylinders import service as cylinders
 from backend.filling import service as filling
 from backend.stations import service as stations
@@ -19,14 +21,23 @@ from sync.documents.hazards import HazardReported
 from sync.documents.patrol import CheckPointVisited, PatrolFinished, PatrolStarted
 from tests.factories.accounts import Company, bearer, make_company, make_staff
 from tests.factories.certificates import make_certificate
-from tests.factories.customers import IDENTITY
-from tests.factories.deliveries import checked, completed, cylinder_in, loaded, make_cylinder, make_order, make_station
+from tests.factories.customers import IDENTITY, make_customer
+from tests.factories.deliveries import (
+    checked,
+    completed,
+    cylinder_in,
+    loaded,
+    make_cylinder,
+    make_order,
+    make_station,
+    missed,
+)
 from tests.factories.filling import checked_after, checked_before, filled, make_fillable, make_filling_station
 from tests.factories.patrol import chunk, make_street
 from tests.factories.stations import make_station_record, station_in
 from tests.factories.taken import HERE, MORNING, office, record, take
 
-ALL = ("T2-04", "T2-05", "T2-08", "T2-10", "T2-11", "T2-14")
+ALL = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14")
 
 
 class Regulator:
@@ -247,6 +258,85 @@ class TestHazards:
         (gone,) = (await reader.read("T2-14", cursor=first["next_cursor"]))["items"]
         assert (gone["id"], gone["version"], gone["deleted"]) == (made.id, 2, True)
         assert "address" not in gone
+
+
+class TestUsers:
+    @pytest.mark.requirement("T2-02")
+    async def test_a_users_file_is_told_by_code_again_when_it_changes_and_goes_with_the_person(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        keeper = await make_staff(session, company)
+        caller = office(company, keeper)
+        reader = await regulator(client, session, company)
+        made = await make_customer(session, company, keeper, code="KH-7", district="松河县", street="站前街道")
+        customer_id = made.customer.id
+        first = await reader.read("T2-02")
+        (item,) = first["items"]
+        assert (item["id"], item["version"], item["code"], item["category"]) == (customer_id, 1, "KH-7", "residential")
+        assert (item["district"], item["street"], item["opened_on"]) == ("松河县", "站前街道", "2020-05-01")
+        assert (item["customer_kind"], item["real_name_registered"]) == ("person", True)
+        await customers.set_paper(
+            session, caller, customer_id, "agreement", PaperIn(done_on=date(2026, 5, 1), reviewed=True)
+        )
+        changed = await reader.read("T2-02", cursor=first["next_cursor"])
+        (again,) = changed["items"]
+        assert (again["version"], again["papers"]["agreement"]["done_on"]) == (2, "2026-05-01")
+        assert again["papers"]["agreement"]["reviewed_at"]
+        await customers.erase_customer(session, caller, customer_id, "本人要求")
+        gone = await reader.read("T2-02", cursor=changed["next_cursor"])
+        assert [(each["version"], each["deleted"], "code" in each) for each in gone["items"]] == [(3, True, False)]
+        written = msgspec.json.encode([first, changed, gone]).decode()
+        assert not any(personal in written for personal in (IDENTITY, "演示-孙", "100-0000", "3号楼"))
+
+    async def test_an_organisation_is_told_by_name(self, client: AsyncTestClient[Any], session: AsyncSession) -> None:
+        company = await make_company(session)
+        reader = await regulator(client, session, company)
+        given = {"name": "演示饭店", "identity_kind": "organisation", "identity_number": "91220100MA0000001L"}
+        await make_customer(session, company, await make_staff(session, company), **given)
+        (item,) = (await reader.read("T2-02"))["items"]
+        assert (item["name"], item["customer_kind"]) == ("演示饭店", "organisation")
+        assert "91220100MA0000001L" not in msgspec.json.encode(item).decode()
+
+    async def test_of_another_province_nothing_is_told(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        await make_customer(session, company, await make_staff(session, company))
+        elsewhere = await regulator(client, session, await make_company(session))
+        assert (await elsewhere.read("T2-02"))["items"] == []
+
+
+class TestInHomeChecks:
+    @pytest.mark.requirement("T2-07")
+    async def test_a_check_is_told_with_its_findings_and_a_visit_in_vain_with_its_outcome(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session, code="KH-7")
+        reader = await regulator(client, session, station.company)
+        order = await make_order(session, station)
+        failed = checked(station, order.order.id, passed=False)
+        await take(session, station.company, station.driver, failed)
+        first = await reader.read("T2-07")
+        (item,) = first["items"]
+        assert (item["id"], item["outcome"], item["passed"]) == (failed.id, "entered", False)
+        assert (item["customer_code"], item["staff_name"]) == ("KH-7", station.driver.name)
+        assert item["failed_items"] == [each.item for each in failed.items if each.result == "fail"]
+        assert item["failed_items"]
+        assert item["hazard_id"]
+        assert item["at"]
+        visit = missed(station, order.order.id)
+        await take(session, station.company, station.driver, visit)
+        again = await reader.read("T2-07", cursor=first["next_cursor"])
+        assert [(each["id"], each["outcome"], each["passed"]) for each in again["items"]] == [
+            (visit.id, "not_home", None)
+        ]
+        await take(session, station.company, station.driver, failed)
+        assert (await reader.read("T2-07", cursor=again["next_cursor"]))["items"] == []
+        written = msgspec.json.encode([first, again]).decode()
+        assert not any(personal in written for personal in (IDENTITY, "演示-孙", "100-0000", "林场小区"))
+        elsewhere = await regulator(client, session, await make_company(session))
+        assert (await elsewhere.read("T2-07"))["items"] == []
 
 
 class TestStations:
