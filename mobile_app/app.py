@@ -8,7 +8,17 @@ import flet as ft
 from mobile_app.account.routes import leaving_route, me_tab, settings_route, sign_in_view
 from mobile_app.components import bars, buttons
 from mobile_app.components.ui import Ui, UiContext, row, text
-from mobile_app.deliveries.routes import delivery_route, failed_visit_route, scan_empty_route, scan_full_route
+from mobile_app.deliveries.routes import (
+    contract_route,
+    delivery_route,
+    failed_visit_route,
+    register_route,
+    return_route,
+    scan_empty_route,
+    scan_full_route,
+    scan_return_route,
+    slip_route,
+)
 from mobile_app.desk import Desk
 from mobile_app.hazards.routes import hazard_route, works_route
 from mobile_app.patrol.routes import finish_route, patrol_route, visit_route
@@ -93,6 +103,11 @@ SCREENS: dict[str, Callable[[Window], ft.Control | None]] = {
     "visit-failed": failed_visit_route,
     "scan-full": scan_full_route,
     "scan-empty": scan_empty_route,
+    "register": register_route,
+    "contract": contract_route,
+    "slip": slip_route,
+    "return": return_route,
+    "scan-return": scan_return_route,
 }
 ROUTES = [
     ft.Route(

@@ -3,6 +3,8 @@
 from typing import Literal
 
 from mobile_app.account.state import SettingsEntry, SignInEntry
+from mobile_app.deliveries.registering_state import Contract, Registering, Slip
+from mobile_app.deliveries.round_state import RoundRun
 from mobile_app.deliveries.state import DeliveryRun, FailedVisit
 from mobile_app.hazards.state import FindingForm
 from mobile_app.patrol.state import PatrolRun, Visit
@@ -24,16 +26,25 @@ class Desk:
         self.delivery: DeliveryRun | None = None
         self.failed_visit: FailedVisit | None = None
         self.shift = app.follow(ShiftRun(app))
-        self.scanning = app.follow(Scanning(app, "loading"))
+        self.registering: Registering | None = None
+        self.contract: Contract | None = None
+        self.slip: Slip | None = None
+        self.round = app.follow(RoundRun(app))
+        self.scanning = self._open_scanning()
         self.sign_in_entry = app.follow(SignInEntry(app.phone.session.known_staff_number()))
         self.settings_entry = app.follow(SettingsEntry(app))
         self.today = app.follow(Today(app))
         self.book = self._open_book()
 
+    def _open_scanning(self) -> Scanning:
+        scanning = self.app.follow(Scanning(self.app, "loading"))
+        scanning.on_load.append(self.round.begin)
+        return scanning
+
     def _open_book(self) -> RecordBook:
         """A new one for each who signs in."""
         book = self.app.follow(RecordBook(self.app))
-        self.app.on_reload[:] = [book.read]
+        self.app.on_reload[:] = [book.read, self.round.read]
         return book
 
     async def sign_in(self, staff_number: str, password: str) -> None:
@@ -43,14 +54,20 @@ class Desk:
             self.patrol = await PatrolRun.resume(self.app)
             if self.patrol is not None:
                 self.app.follow(self.patrol)
+            await self.round.resume()
             self.changed()
 
     async def sign_out(self) -> None:
         if self.patrol is not None:
             await self.patrol.patrol.keep()
             self.patrol.leave()
+        if self.round.round is not None:
+            await self.round.round.keep()
+        self.round.leave()
         self.patrol = self.visit = self.finding = self.delivery = self.failed_visit = None
-        self.scanning = self.app.follow(Scanning(self.app, "loading"))
+        self.registering = self.contract = self.slip = None
+        self.round = self.app.follow(RoundRun(self.app))
+        self.scanning = self._open_scanning()
         await self.app.sign_out()
 
     async def start(self, task: PatrolTask | DeliveryTask) -> str:
@@ -98,11 +115,31 @@ class Desk:
         self.changed()
         return True
 
-    def fail_visit(self) -> str:
+    async def fail_visit(self) -> str:
         if self.delivery is None:
             return ""
         self.failed_visit = self.app.follow(FailedVisit(self.delivery))
+        await self.failed_visit.count()
         return "/visit-failed"
+
+    def register_customer(self) -> str:
+        """What the customer's record lacks, asked for at his door."""
+        if self.delivery is None:
+            return ""
+        self.registering = self.app.follow(Registering(self.delivery))
+        return "/register"
+
+    def open_contract(self) -> str:
+        if self.delivery is None:
+            return ""
+        self.contract = self.app.follow(Contract(self.delivery))
+        return "/contract"
+
+    def open_slip(self) -> str:
+        if self.delivery is None:
+            return ""
+        self.slip = self.app.follow(Slip(self.delivery))
+        return "/slip"
 
     def forgotten(self) -> tuple[str, ...]:
         """Forms that are open and kept nowhere until they are saved."""

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import quote
 
 import flet as ft
+import msgspec
 
 from mobile_app.components.photos import choose_photo
 from mobile_app.components.ui import Ui
@@ -14,6 +16,29 @@ from mobile_app.photo_drafts import PhotoSource
 
 Handler = Callable[..., Any]
 TakePicture = Callable[[bytes, PhotoSource], Awaitable[Any]]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where to: a position (WGS-84) where it is known, else the address in words."""
+
+    name: str
+    lon: float | None = None
+    lat: float | None = None
+
+
+def map_link(place: Place, page: ft.Page) -> str:
+    """`geo:` (RFC 5870) asks an Android phone for its map app and needs no network; Apple and browsers have pages."""
+    name = quote(place.name)
+    known = place.lon is not None and place.lat is not None
+    if not page.web and page.platform == ft.PagePlatform.ANDROID:
+        at = f"{place.lat},{place.lon}" if known else "0,0"
+        return f"geo:{at}?q={f'{at}({name})' if known else name}"
+    if not page.web and page.platform == ft.PagePlatform.IOS:
+        return f"http://maps.apple.com/?daddr={f'{place.lat},{place.lon}' if known else name}"
+    if known:
+        # AMap takes the satellites' coordinates only when it is told.
+        return f"https://uri.amap.com/marker?position={place.lon},{place.lat}&name={name}&coordinate=wgs84"
+    return f"https://uri.amap.com/search?keyword={name}"
 
 
 @ft.observable
@@ -91,6 +116,10 @@ class Window:
         if self.page.web:
             self.desk.app.say_number(number)
         await ft.UrlLauncher().launch_url(f"tel:{number}")
+
+    async def open_map(self, place: Place) -> None:
+        """Hands the way there to the phone's map app; a browser opens the map's page."""
+        await ft.UrlLauncher().launch_url(map_link(place, self.page))
 
     async def call_emergency(self, *_: Any) -> None:
         await self.call(self.desk.app.emergency_phone)

@@ -4,12 +4,13 @@ from typing import Any
 
 import flet as ft
 
-from mobile_app.components import buttons, forms, photos
+from mobile_app.components import buttons, forms, panels, photos
 from mobile_app.components.forms import number_in
 from mobile_app.components.ui import Tap, Ui, text
 from mobile_app.deliveries.screens import step_body
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.theme import SECOND, TITLE
+from sync.documents.deliveries import DepositSlip
 
 # 检漏
 
@@ -153,7 +154,7 @@ def sign_dock(ui: Ui, run: DeliveryRun, *, on_sign: Tap, has_ink: bool) -> list[
 # 收款
 
 
-def pay_step(ui: Ui, run: DeliveryRun) -> ft.Control:
+def pay_step(ui: Ui, run: DeliveryRun, *, on_slip: Tap) -> ft.Control:
     def change(name: str, value: Any) -> None:
         run.payment = {**run.payment, name: value}
 
@@ -172,7 +173,46 @@ def pay_step(ui: Ui, run: DeliveryRun) -> ft.Control:
             keyboard=ft.KeyboardType.NUMBER,
         )
     )
-    return step_body(body)
+
+    def note(value: str) -> None:
+        run.pay_note = value
+
+    body.append(forms.entry(ui, "pay-note", ui.say("收款备注", "Note"), run.pay_note, note))
+    return step_body([*body, *_slips(ui, run, on_slip)])
+
+
+def _slips(ui: Ui, run: DeliveryRun, on_slip: Tap) -> list[ft.Control]:
+    """押金单: those of this delivery, and the way to another."""
+    parts: list[ft.Control] = [panels.section(ui, ui.say("押金单", "Deposit slips"), f"{len(run.deposits)}")]
+    if run.deposits:
+        parts.append(panels.listed(ui, [_slip(ui, run, slip) for slip in run.deposits]))
+    parts.append(
+        buttons.outlined(
+            ui, "open-slip", ui.say("加押金单", "Add a slip"), on_slip, glyph=ft.Icons.RECEIPT_LONG_OUTLINED, height=64
+        )
+    )
+    return parts
+
+
+def _slip(ui: Ui, run: DeliveryRun, slip: DepositSlip) -> ft.Control:
+    kind = ui.words.option(f"deposit_{slip.kind}")
+    size = f"{slip.specification}→{slip.moved_to}" if slip.moved_to else slip.specification
+    remove = buttons.round_icon(
+        ui,
+        f"take-out-{slip.number}",
+        ft.Icons.DELETE_OUTLINE_ROUNDED,
+        lambda _: run.take_out_slip(slip.number),
+        ui.say("去掉", "Remove"),
+        size=56,
+    )
+    return panels.line(
+        ui,
+        f"slip-{slip.number}",
+        f"{kind} {slip.amount_fen / 100:.2f} " + ui.say("元", "CNY"),
+        glyph=ft.Icons.RECEIPT_LONG_OUTLINED,
+        subtitle=f"{slip.number} · {size} × {slip.quantity}",
+        trailing=remove,
+    )
 
 
 def pay_dock(ui: Ui, *, on_complete: Tap) -> list[ft.Control]:

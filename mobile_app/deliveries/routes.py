@@ -8,13 +8,13 @@ import flet as ft
 from mobile_app.components import bars, buttons, forms, signature
 from mobile_app.components.photos import choose_photo
 from mobile_app.components.ui import column, scrolling
-from mobile_app.deliveries import handover_screens, screens, visit_screens
+from mobile_app.deliveries import handover_screens, registering_screens, round_screens, screens, visit_screens
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.scanning.routes import ways
 from mobile_app.scanning.screens import choose_fault, verdict_screen
 from mobile_app.scanning.state import Scanning
 from mobile_app.theme import GUTTER
-from mobile_app.window import Window
+from mobile_app.window import Place, Window
 
 Step = tuple[ft.Control, Sequence[ft.Control]]
 
@@ -37,6 +37,7 @@ def delivery_route(window: Window) -> ft.Control | None:
 def _customer(window: Window, run: DeliveryRun) -> Step:
     async def sync(*_: Any) -> None:
         await run.app.sync_now()
+        await run.look_at_customer()
         found = run.app.task(run.task.id)
         if found is not None:
             await window.desk.start(found.task)
@@ -45,10 +46,20 @@ def _customer(window: Window, run: DeliveryRun) -> Step:
         window.ui,
         run,
         on_confirm=window.does(run.check_customer),
-        on_failed=lambda *_: window.go(window.desk.fail_visit()),
+        on_failed=window.opens(window.desk.fail_visit),
         on_sync=sync,
+        on_complete=lambda *_: window.go(window.desk.register_customer()),
+        on_contract=lambda *_: window.go(window.desk.open_contract()),
     )
-    return screens.customer_step(window.ui, run), dock
+    customer = run.task.customer
+    place = Place(customer.address or customer.name, customer.lon, customer.lat)
+    body = screens.customer_step(
+        window.ui,
+        run,
+        on_map=window.does(window.open_map, place),
+        on_contract=lambda *_: window.go(window.desk.open_contract()),
+    )
+    return body, dock
 
 
 def _check(window: Window, run: DeliveryRun) -> Step:
@@ -98,9 +109,8 @@ def _sign(window: Window, run: DeliveryRun) -> Step:
 
 
 def _pay(window: Window, run: DeliveryRun) -> Step:
-    return handover_screens.pay_step(window.ui, run), handover_screens.pay_dock(
-        window.ui, on_complete=window.does(run.complete)
-    )
+    body = handover_screens.pay_step(window.ui, run, on_slip=lambda *_: window.go(window.desk.open_slip()))
+    return body, handover_screens.pay_dock(window.ui, on_complete=window.does(run.complete))
 
 
 def _ended(window: Window, run: DeliveryRun) -> Step:
@@ -169,8 +179,8 @@ def scan_empty_route(window: Window) -> ft.Control | None:
     return _scan_page(window, scanning, ui.say("扫空瓶", "Scan an empty cylinder"))
 
 
-def _scan_page(window: Window, scanning: Scanning, title: str) -> ft.Control:
-    head = bars.head(window.ui, title, on_back=window.goes("/delivery"), close=True)
+def _scan_page(window: Window, scanning: Scanning, title: str, *, back: str = "/delivery") -> ft.Control:
+    head = bars.head(window.ui, title, on_back=window.goes(back), close=True)
     padding = ft.Padding.only(left=GUTTER, right=GUTTER, bottom=16)
     return column([head, scrolling([ways(window, scanning)], padding=padding)], expand=True)
 
@@ -182,7 +192,89 @@ def failed_visit_route(window: Window) -> ft.Control | None:
     return visit_screens.failed_visit_screen(
         window.ui,
         visit,
+        on_door=window.photographs(visit.take_door),
+        on_notice=window.photographs(visit.take_notice),
         on_photo=window.photographs(visit.add_picture),
         on_save=window.does(visit.save, then="/"),
         on_back=window.goes("/delivery"),
+    )
+
+
+def register_route(window: Window) -> ft.Control | None:
+    form = window.desk.registering
+    if form is None:
+        return None
+    return registering_screens.register_screen(
+        window.ui,
+        form,
+        on_card=window.photographs(form.take_card),
+        on_save=window.does(form.save, then="/delivery"),
+        on_back=window.goes("/delivery"),
+    )
+
+
+def contract_route(window: Window) -> ft.Control | None:
+    form = window.desk.contract
+    if form is None:
+        return None
+    return registering_screens.contract_screen(
+        window.ui,
+        form,
+        on_page=window.photographs(form.add_page),
+        on_save=window.does(form.save, then="/delivery"),
+        on_back=window.goes("/delivery"),
+    )
+
+
+def slip_route(window: Window) -> ft.Control | None:
+    form = window.desk.slip
+    if form is None:
+        return None
+
+    def add(*_: Any) -> None:
+        if form.add():
+            window.go("/delivery")
+
+    return registering_screens.slip_screen(window.ui, form, on_add=add, on_back=window.goes("/delivery"))
+
+
+def return_route(window: Window) -> ft.Control | None:
+    run = window.desk.round
+    return round_screens.return_screen(
+        window.ui,
+        run,
+        on_scan=window.goes("/scan-return"),
+        on_store=window.does(run.store, then="/"),
+        on_back=window.goes("/"),
+    )
+
+
+def scan_return_route(window: Window) -> ft.Control | None:
+    run = window.desk.round
+    ui, scanning = window.ui, run.scanning
+    if scanning.shown is None:
+        return _scan_page(window, scanning, ui.say("扫入库的瓶", "Scan what comes off"), back="/return")
+    code = scanning.shown.scan.code
+
+    def keep(full: bool) -> None:  # noqa: FBT001
+        run.keep(full=full)
+        window.go("/return")
+
+    listed_full = run.is_full(code)
+    other = buttons.outlined(
+        ui,
+        "store-other",
+        ui.say("其实是空瓶", "It is empty") if listed_full else ui.say("其实是重瓶", "It is full"),
+        lambda *_: keep(not listed_full),
+        height=56,
+    )
+    return verdict_screen(
+        ui,
+        scanning.shown,
+        heading=ui.say("回站入库", "Back at the station"),
+        words=(ui.say("入库", "STORE"), ui.say("入库", "STORE")),
+        keep_word=ui.say("重瓶，入库", "Full: store") if listed_full else ui.say("空瓶，入库", "Empty: store"),
+        on_keep=lambda *_: keep(listed_full),
+        on_back=lambda *_: scanning.put_back(),
+        extra=[other],
     )

@@ -1,5 +1,6 @@
 """A cylinder is scanned: the verdict (可配送 / 禁止) at once and offline; a refusal is recorded."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -10,7 +11,9 @@ from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.reference import key_of
 from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded, ScanMethod
 from sync.documents.reference import Cylinder
+from sync.documents.tasks import DeliveryTask
 from sync.rules.cylinders import RULES_VERSION, Purpose, Reason, Verdict, verdict
+from sync.rules.loading import OnBoard, loading_cautions
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +23,8 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     scan: CylinderScan
     cylinder: Cylinder | None
     photo_ids: tuple[str, ...] = ()
+    # What is odd about it where it is to be loaded: called out, and left to the driver.
+    cautions: tuple[Reason, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -76,6 +81,26 @@ async def scan(
         )
     photo_ids = (photo.id,) if photo and found.allowed else ()
     return Scanned(verdict=found, scan=told, cylinder=cylinder, photo_ids=photo_ids)
+
+
+async def called_out(
+    phone: Phone, found: Scanned, kept: Sequence[Scanned], *, board: Sequence[OnBoard], came_back_empty: bool
+) -> Scanned:
+    """With what is odd about loading it: a size nobody ordered, more than ordered, not filled since it came back."""
+    if found.cylinder is None or not found.allowed:
+        return found
+    ordered: Counter[str] = Counter()
+    for each in await phone.tasks():
+        if each.open and isinstance(each.task, DeliveryTask):
+            for line in each.task.lines:
+                ordered[line.specification] += line.quantity
+    taken = Counter(one.cylinder.specification for one in kept if one.cylinder)
+    for one in board:
+        known = await phone.cylinder(one.code) if one.full else None
+        if known is not None:
+            taken[known.specification] += 1
+    cautions = loading_cautions(found.cylinder, ordered=ordered, taken=taken, came_back_empty=came_back_empty)
+    return msgspec.structs.replace(found, cautions=cautions)
 
 
 async def load(

@@ -64,13 +64,14 @@ def step_body(controls: Sequence[ft.Control], *, gutter: int = GUTTER) -> ft.Con
 # 核客户
 
 
-def customer_step(ui: Ui, run: DeliveryRun) -> ft.Control:
+def customer_step(ui: Ui, run: DeliveryRun, *, on_map: Tap, on_contract: Tap) -> ft.Control:
     customer = run.task.customer
     facts = [
         (ui.say("户名", "Name"), customer.name or "—"),
         (ui.say("户号", "Number"), customer.code),
         (ui.say("地址", "Address"), customer.address or "—"),
         (ui.say("电话", "Phone"), customer.phone or "—"),
+        (ui.say("合同", "Contract"), customer.agreement_on or "—"),
         (ui.say("配送单", "Order"), run.task.order_number),
     ]
     body: list[ft.Control] = []
@@ -84,17 +85,48 @@ def customer_step(ui: Ui, run: DeliveryRun) -> ft.Control:
                 "danger",
                 ui.say("客户信息不全，不能配送", "Record incomplete: no delivery"),
                 ui.say(
-                    f"缺：{missing}。请办公室补全，同步后再送；气瓶留在车上。",
-                    f"Missing: {missing}. The office completes it; sync, then deliver.",
+                    f"缺：{missing}。现在补全就能送；补不了，气瓶留在车上。",
+                    f"Missing: {missing}. Complete it here, or keep the cylinder on the vehicle.",
                 ),
                 ui.say("禁止", "Blocked"),
             )
         )
     body.append(card(ui, panels.pairs(ui, facts, width=76)))
+    if run.given_here:
+        words = ui.say("、", ", ").join(customer_field_label(n, ui.words.language) for n in sorted(run.given_here))
+        told = ui.say(f"已在门口补全：{words}", f"Taken down here: {words}")
+        body.append(panels.notice(ui, told, kind="ok"))
+    body.append(
+        row(
+            [
+                buttons.tonal(
+                    ui,
+                    "navigate",
+                    ui.say("导航", "Map"),
+                    on_map,
+                    glyph=ft.Icons.NAVIGATION_OUTLINED,
+                    height=64,
+                    expand=True,
+                ),
+                buttons.tonal(
+                    ui,
+                    "open-contract",
+                    ui.say("拍合同", "Contract"),
+                    on_contract,
+                    glyph=ft.Icons.DESCRIPTION_OUTLINED,
+                    height=64,
+                    expand=True,
+                ),
+            ],
+            spacing=10,
+        )
+    )
     return step_body(body)
 
 
-def customer_dock(ui: Ui, run: DeliveryRun, *, on_confirm: Tap, on_failed: Tap, on_sync: Tap) -> list[ft.Control]:
+def customer_dock(
+    ui: Ui, run: DeliveryRun, *, on_confirm: Tap, on_failed: Tap, on_sync: Tap, on_complete: Tap, on_contract: Tap
+) -> list[ft.Control]:
     failed = buttons.outlined(
         ui,
         "visit-failed",
@@ -103,10 +135,24 @@ def customer_dock(ui: Ui, run: DeliveryRun, *, on_confirm: Tap, on_failed: Tap, 
         glyph=ft.Icons.NO_MEETING_ROOM_OUTLINED,
     )
     if run.missing_customer:
-        sync = buttons.primary(
-            ui, "sync-now", ui.say("同步，看补全没有", "Sync and look again"), on_sync, glyph=ft.Icons.SYNC_ROUNDED
+        sync = buttons.outlined(
+            ui,
+            "sync-now",
+            ui.say("同步，看办公室补全没有", "Sync: has the office?"),
+            on_sync,
+            glyph=ft.Icons.SYNC_ROUNDED,
         )
-        return [failed, sync]
+        # A contract is photographed, all else is filled in.
+        contract_only = set(run.missing_customer) == {"agreement_on"}
+        words = ui.say("拍合同，补全", "Photograph it") if contract_only else ui.say("现在补全", "Complete it now")
+        complete = buttons.primary(
+            ui,
+            "complete-customer",
+            words,
+            on_contract if contract_only else on_complete,
+            glyph=ft.Icons.EDIT_NOTE_ROUNDED,
+        )
+        return [failed, sync, complete]
     confirm = buttons.primary(
         ui,
         "confirm-customer",

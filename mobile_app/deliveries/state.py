@@ -7,21 +7,24 @@ import flet as ft
 
 from mobile_app.components.forms import number_in, read_values
 from mobile_app.components.signature import Point, Stroke
-from mobile_app.deliveries.visits import fail_visit
+from mobile_app.deliveries.registering import given_here, missing_here
+from mobile_app.deliveries.visits import attempt_of, fail_visit
 from mobile_app.deliveries.work import Delivery, Step
 from mobile_app.errors import NotReady
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo, take_signature
 from mobile_app.scanning.state import Scanning
 from mobile_app.state import AppState
-from sync.documents.deliveries import DeliveryCheckItem, Payment, ReturnedCylinder, VisitFailed
+from sync.documents.deliveries import DeliveryCheckItem, DepositSlip, Payment, ReturnedCylinder, VisitFailed
 from sync.documents.forms import form_of
 from sync.documents.reference import ListEntry
 from sync.documents.tasks import DeliveryTask
-from sync.rules.customers import missing_fields
 from sync.rules.deliveries import short_of
 
-LISTS = ("delivery_check_item", "receiver_relation", "payment_method", "returned_cylinder_fault")
+LISTS = (
+    *("delivery_check_item", "receiver_relation", "payment_method", "returned_cylinder_fault"),
+    "customer_category",
+)
 
 
 @ft.observable
@@ -40,7 +43,10 @@ class DeliveryRun:
     signature: PhotoDraft | None = None
     strokes: tuple[Stroke, ...] = ()
     payment: dict[str, Any] = field(default_factory=dict)
+    pay_note: str = ""
+    deposits: tuple[DepositSlip, ...] = ()
     missing_customer: tuple[str, ...] = ()
+    given_here: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.scanning = self.app.follow(Scanning(self.app, "delivery", self.delivery.task.id))
@@ -54,8 +60,7 @@ class DeliveryRun:
                 run.lists[name] = (await app.phone.lists(name)).entries
             except NotReady:
                 continue
-        if app.settings is not None:
-            run.missing_customer = missing_fields(task.customer, app.settings.customer_required_fields)
+        await run.look_at_customer()
         run.scanning.kept = run.delivery.progress.delivered
         run.returned = run.delivery.progress.returned
         run.signing = {"receiver": task.customer.name, "relation": "self", "kind": "written"}
@@ -71,6 +76,13 @@ class DeliveryRun:
         return self.delivery.task
 
     # 核客户
+
+    async def look_at_customer(self) -> None:
+        """What still keeps the delivery from being entered, and what was taken down here already."""
+        phone, customer = self.app.phone, self.task.customer
+        self.given_here = await given_here(phone, customer.customer_id)
+        if self.app.settings is not None:
+            self.missing_customer = await missing_here(phone, customer)
 
     async def check_customer(self) -> None:
         await self.app.attempt(self.delivery.check_customer())
@@ -176,7 +188,11 @@ class DeliveryRun:
         payment = None
         if method and yuan is not None:
             payment = Payment(method=method, amount_fen=round(yuan * 100))
-        return await self.app.attempt(self.delivery.complete(payment)) is not None
+        work = self.delivery.complete(payment, deposits=self.deposits, note=self.pay_note.strip())
+        return await self.app.attempt(work) is not None
+
+    def take_out_slip(self, number: str) -> None:
+        self.deposits = tuple(slip for slip in self.deposits if slip.number != number)
 
     async def _photo(self, picture: bytes, source: PhotoSource, *, personal: bool = False) -> PhotoDraft | None:
         address = self.task.customer.address
@@ -191,6 +207,9 @@ class FailedVisit:
 
     run: DeliveryRun
     outcome: str = ""
+    attempt: int = 1
+    door: PhotoDraft | None = None
+    notice: PhotoDraft | None = None
     pictures: tuple[PhotoDraft, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -200,15 +219,35 @@ class FailedVisit:
         else:
             self.values = {**self.values, name: value}
 
+    async def count(self) -> None:
+        self.attempt = await attempt_of(self.run.app.phone, self.run.task)
+
+    async def take_door(self, picture: bytes, source: PhotoSource) -> None:
+        self.door = await self._photo(picture, source) or self.door
+
+    async def take_notice(self, picture: bytes, source: PhotoSource) -> None:
+        self.notice = await self._photo(picture, source) or self.notice
+
     async def add_picture(self, picture: bytes, source: PhotoSource) -> None:
-        app = self.run.app
-        address = self.run.task.customer.address
-        taken = await app.attempt(take_photo(app.phone, picture, source=source, address=address))
+        taken = await self._photo(picture, source)
         if taken is not None:
             self.pictures = (*self.pictures, taken)
+
+    async def _photo(self, picture: bytes, source: PhotoSource) -> PhotoDraft | None:
+        app = self.run.app
+        address = self.run.task.customer.address
+        return await app.attempt(take_photo(app.phone, picture, source=source, address=address))
 
     async def save(self) -> bool:
         values = read_values(form_of(VisitFailed), self.values)
         outcome: Any = self.outcome
-        work = fail_visit(self.run.app.phone, self.run.task, outcome, photos=self.pictures, **values)
+        work = fail_visit(
+            self.run.app.phone,
+            self.run.task,
+            outcome,
+            door=self.door,
+            notice=self.notice,
+            photos=self.pictures,
+            **values,
+        )
         return await self.run.app.attempt(work) is not None

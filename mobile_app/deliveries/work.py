@@ -9,9 +9,11 @@ from typing import Literal, get_args
 
 import msgspec
 
+from mobile_app.deliveries.registering import missing_here
 from mobile_app.deliveries.scans import Scanned, check_scans, load, scan, scan_method
 from mobile_app.deliveries.visits import Outcome, fail_visit
 from mobile_app.errors import DeliveryBlocked, FieldError, OutOfOrder
+from mobile_app.for_office import sealed_for_office
 from mobile_app.hazards.work import report_hazard
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
@@ -20,6 +22,7 @@ from sync.documents.deliveries import (
     DeliveryChecked,
     DeliveryCheckItem,
     DeliveryCompleted,
+    DepositSlip,
     LeakTest,
     Payment,
     ReturnedCylinder,
@@ -27,7 +30,7 @@ from sync.documents.deliveries import (
 )
 from sync.documents.envelope import new_id
 from sync.documents.tasks import CustomerCard, DeliveryTask
-from sync.rules.customers import customer_field_label, missing_fields
+from sync.rules.customers import customer_field_label
 from sync.rules.deliveries import short_of, supply_allowed, unanswered, without_photo
 
 __all__ = ["Delivery", "Outcome", "Scanned", "Step", "fail_visit", "load", "scan", "scan_method"]
@@ -120,6 +123,7 @@ class Delivery:
             customer_id=self.customer.customer_id,
             items=tuple(items),
             passed=passed,
+            list_version=(await self.phone.lists("delivery_check_item")).version,
             note=note,
         )
         if passed:
@@ -206,9 +210,11 @@ class Delivery:
         if kind != "text_code" and photo is None:
             word = ("请签名", "Sign first") if kind == "written" else ("请拍门口照片", "Take a photo at the door")
             raise FieldError("sign.no_picture", *word, field="photo")
+        sealed = await sealed_for_office(self.phone, receiver.strip(), self._progress.completed_id)
         signature = Signature(
             kind=kind,
-            receiver=receiver.strip(),
+            receiver="" if sealed else receiver.strip(),
+            sealed=sealed,
             relation=relation,
             photo=photo.id if photo else "",
             text_code=text_code,
@@ -216,10 +222,13 @@ class Delivery:
         photo_ids = (*self._progress.photo_ids, photo.id) if photo else self._progress.photo_ids
         await self._advance("complete", signature=signature, photo_ids=photo_ids)
 
-    async def complete(self, payment: Payment | None = None, *, note: str = "") -> DeliveryCompleted:
+    async def complete(
+        self, payment: Payment | None = None, *, deposits: Sequence[DepositSlip] = (), note: str = ""
+    ) -> DeliveryCompleted:
         """The record of the whole delivery. The customer's record is looked at once more (5.8.3-07)."""
         self._expect("complete")
         await self._refuse_incomplete()
+        _check_slips(deposits)
         progress = self._progress
         assert progress.leak_test is not None
         assert progress.signature is not None
@@ -237,6 +246,7 @@ class Delivery:
             leak_test=progress.leak_test,
             signature=progress.signature,
             payment=payment,
+            deposits=tuple(deposits),
             note=note,
         )
         self._progress = msgspec.structs.replace(progress, step="done")
@@ -253,8 +263,7 @@ class Delivery:
             await self._advance("exchange" if checked.passed else "stopped")
 
     async def _refuse_incomplete(self) -> None:
-        settings = await self.phone.settings()
-        missing = missing_fields(self.customer, settings.customer_required_fields)
+        missing = await missing_here(self.phone, self.customer)
         if not missing:
             return
         zh = "、".join(customer_field_label(name) for name in missing)
@@ -263,8 +272,8 @@ class Delivery:
             "delivery.customer_incomplete",
             f"客户信息不全，不能录入配送：缺{zh}",
             f"The customer's record is incomplete, no delivery can be entered: {en} missing",
-            action_zh="请办公室补全客户信息，同步后再配送",
-            action_en="ask the office to complete the record, then sync",
+            action_zh="在这里补全，或请办公室补全后同步",
+            action_en="complete it here, or ask the office to, then sync",
             missing=missing,
         )
 
@@ -334,6 +343,15 @@ class Delivery:
     async def _advance(self, step: Step, **fields: object) -> None:
         self._progress = msgspec.structs.replace(self._progress, step=step, **fields)
         await self.phone.save_draft(_draft_key(self.task), msgspec.json.encode(self._progress))
+
+
+def _check_slips(deposits: Sequence[DepositSlip]) -> None:
+    numbers = [slip.number for slip in deposits]
+    if len(set(numbers)) != len(numbers):
+        raise FieldError("deposit.twice", "押金单号重复", "A slip's number stands twice", field="number")
+    for slip in deposits:
+        if slip.kind == "moved" and not slip.moved_to:
+            raise FieldError("deposit.moved_to", "转瓶要填转为哪种规格", "Say to which size it moves", field="moved_to")
 
 
 def _draft_key(task: DeliveryTask) -> str:

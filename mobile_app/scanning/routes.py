@@ -31,7 +31,7 @@ def ways(window: Window, scanning: Scanning) -> ft.Control:
 
 
 async def felt(window: Window, scanning: Scanning) -> None:
-    if scanning.shown is not None and not scanning.shown.allowed:
+    if scanning.shown is not None and (scanning.shown.cautions or not scanning.shown.allowed):
         await window.warn_hand()
 
 
@@ -49,4 +49,12 @@ def scan_tab(window: Window) -> ft.Control:
             on_keep=lambda *_: scanning.keep(),
             on_back=lambda *_: scanning.put_back(),
         )
-    return loading_screen(ui, scanning, ways(window, scanning), pill(window), on_load=window.does(scanning.load))
+    return loading_screen(
+        ui,
+        scanning,
+        ways(window, scanning),
+        pill(window),
+        on_load=window.does(scanning.load),
+        on_board=len(window.desk.round.board),
+        on_return=window.goes("/return"),
+    )

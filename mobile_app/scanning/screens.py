@@ -59,9 +59,15 @@ def _typed(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) -> ft.Co
     return card(ui, column([entry, stamp, check], spacing=10))
 
 
-def loading_screen(ui: Ui, scanning: Scanning, ways: ft.Control, pill: ft.Control, *, on_load: Tap) -> ft.Control:
+def loading_screen(
+    ui: Ui, scanning: Scanning, ways: ft.Control, pill: ft.Control, *, on_load: Tap, on_board: int, on_return: Tap
+) -> ft.Control:
+    """`on_board`: what is on the vehicle already; with any, the way back to the station is offered."""
     count = len(scanning.kept)
     body: list[ft.Control] = [ways]
+    if on_board and not count:
+        words = ui.say(f"回站入库（车上 {on_board} 只）", f"Back at the station ({on_board} on board)")
+        body.append(buttons.outlined(ui, "open-return", words, on_return, glyph=ft.Icons.WAREHOUSE_OUTLINED, height=64))
     if scanning.kept:
         body.append(panels.section(ui, ui.say("已装车", "Loaded"), ui.say(f"{count} 只", f"{count}")))
         body.append(panels.listed(ui, kept_lines(ui, scanning)))
@@ -126,6 +132,8 @@ def verdict_screen(
     extra: Sequence[ft.Control] = (),
 ) -> ft.Control:
     """`words`: what is said when it is allowed, and when it is forbidden."""
+    if found.cautions:
+        return _caution_screen(ui, found, heading=heading, on_keep=on_keep, on_back=on_back)
     allowed = found.allowed
     word = words[0] if allowed else words[1]
     reason, advice = _reason(ui, found)
@@ -162,6 +170,42 @@ def verdict_screen(
     )
 
 
+def _caution_screen(ui: Ui, found: Scanned, *, heading: str, on_keep: Tap, on_back: Tap) -> ft.Control:
+    """Allowed, and yet odd: called out before it is on the vehicle; the driver decides."""
+    first = found.cautions[0]
+    others = [ui.say(each.zh, each.en) for each in found.cautions[1:]]
+    actions: list[ft.Control] = [
+        *(panels.notice(ui, words, kind="warn") for words in others),
+        buttons.outlined(
+            ui,
+            "keep",
+            ui.say("没装错，照样装", "It is right: load it"),
+            on_keep,
+            glyph=ft.Icons.CHECK_ROUNDED,
+            height=64,
+        ),
+        buttons.primary(
+            ui,
+            "put-back",
+            ui.say("放回，扫另一只", "Put it back, scan another"),
+            on_back,
+            glyph=ft.Icons.UNDO_ROUNDED,
+            height=VERDICT_HEIGHT,
+        ),
+    ]
+    return verdict.full_screen(
+        ui,
+        allowed=False,
+        heading=heading,
+        word=ui.say("装错了？", "WRONG?"),
+        reason=ui.say(first.zh, first.en),
+        advice=ui.say(first.action_zh, first.action_en),
+        details=panels.pairs(ui, cylinder_facts(ui, found)),
+        actions=actions,
+        on_close=on_back,
+    )
+
+
 def _reason(ui: Ui, found: Scanned) -> tuple[str, str]:
     if not found.allowed:
         first = found.reasons[0]
@@ -174,6 +218,10 @@ def _reason(ui: Ui, found: Scanned) -> tuple[str, str]:
     cylinder = found.cylinder
     if cylinder is None:
         return ui.say("档案里没有，按外来空瓶收", "Not on record: taken back as foreign"), ""
+    if found.reasons:
+        # Taken back whatever is wrong with it; what is wrong is said.
+        first = found.reasons[0]
+        return ui.say(first.zh, first.en), ui.say("带回站里处理", "Bring it to the station")
     until = f"{cylinder.next_inspection_on:%Y-%m-%d}" if cylinder.next_inspection_on else "—"
     return ui.say(f"检验有效至 {until}", f"Inspected until {until}"), ui.say(
         "在册 · 本企业产权", "On record · own cylinder"

@@ -1,18 +1,20 @@
 """Scanning a cylinder: a code from a picture, a tag, or the stamped number typed; the verdict; the load that grows."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import flet as ft
 
 from device_bridge.codes import read_codes
-from mobile_app.deliveries.scans import Scanned, load, scan, scan_method
+from mobile_app.deliveries.rounds import came_back_empty, load_list
+from mobile_app.deliveries.scans import Scanned, called_out, load, scan, scan_method
 from mobile_app.devices import tag_reader
 from mobile_app.errors import FieldError
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
 from mobile_app.state import AppState
-from sync.documents.cylinders import ScanMethod
+from sync.documents.cylinders import CylindersLoaded, ScanMethod
 from sync.documents.tasks import DeliveryTask
 from sync.rules.cylinders import Purpose
 
@@ -62,6 +64,10 @@ class Scanning:
     shown: Scanned | None = None
     kept: tuple[Scanned, ...] = ()
 
+    def __post_init__(self) -> None:
+        # What follows a loading: a round begins.
+        self.on_load: list[Callable[[CylindersLoaded], Awaitable[object]]] = []
+
     async def scan_picture(self, picture: bytes) -> None:
         found = await self.app.attempt(code_in(picture))
         if found is not None:
@@ -84,7 +90,15 @@ class Scanning:
         work = scan(self.app.phone, code, method, self.purpose, tag_uid=tag_uid, photo=photo, task_id=self.task_id)
         found = await self.app.attempt(work)
         if found is not None:
+            if self.purpose == "loading":
+                found = await self.app.attempt(self._call_out(found)) or found
             self.shown, self.typed, self.stamp = found, "", None
+
+    async def _call_out(self, found: Scanned) -> Scanned:
+        """A wrong cylinder is told while it is still in the hand."""
+        phone, code = self.app.phone, found.scan.code
+        board, empty = await load_list(phone), await came_back_empty(phone, code)
+        return await called_out(phone, found, self.kept, board=board, came_back_empty=empty)
 
     def put_back(self) -> None:
         """Not this one: on to the next."""
@@ -115,5 +129,7 @@ class Scanning:
         done = await self.app.attempt(load(self.app.phone, self.kept, station_id=station, vehicle=vehicle))
         if done is None:
             return False
+        for begin in tuple(self.on_load):
+            await self.app.attempt(begin(done))
         self.kept = ()
         return True

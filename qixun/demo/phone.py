@@ -262,14 +262,15 @@ class DemoPhone:
         return (await delivery.complete(payment=Payment(method="cash", amount_fen=amount_fen))).id
 
     async def nobody_home(self, task_id: str, next_appointment: str) -> str:
-        photos = [await self._photo("door"), await self._photo("door")]
+        door, notice = await self._photo("door"), await self._photo("door")
         task = await self._delivery_task(task_id)
         return (
             await fail_visit(
                 self._phone,
                 task,
                 "not_home",
-                photos=photos,
+                door=door,
+                notice=notice,
                 notice_posted=True,
                 door_gap_ppm=0.0,
                 next_appointment=date.fromisoformat(next_appointment),

@@ -29,6 +29,8 @@ NUMBER, PASSWORD = "1001", "correct horse battery"
 KEY = ec.derive_private_key(7, ec.SECP256R1())
 KEY_ID = "k1"
 PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+OFFICE_KEY = ec.derive_private_key(11, ec.SECP256R1())
+OFFICE_PEM = OFFICE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 # The cheapest setting: tests sign in often.
 PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 PLANE = Plane.at(126.5, 43.8)
@@ -180,6 +182,11 @@ async def open_phone(data_dir: Path, server_url: str = NOWHERE) -> Phone:
     phone = await Phone.open(data_dir, server_url)
     await phone.sign_in(NUMBER, PASSWORD)
     return phone
+
+
+def give_office_key(phone: Phone) -> None:
+    """A later sync has brought what personal texts are sealed with."""
+    put(phone.stores.unit(UNIT_ID), [msgspec.structs.replace(SETTINGS, version=2, personal_key=OFFICE_PEM)])
 
 
 def fill(phone: Phone) -> None:

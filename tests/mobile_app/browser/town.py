@@ -66,6 +66,12 @@ LISTS = {
     "payment_method": entries(
         ("cash", "现金", "Cash"), ("transfer", "扫码付", "Transfer"), ("monthly", "月结", "Monthly")
     ),
+    "customer_category": entries(
+        ("residential", "居民", "Residential"),
+        ("catering", "餐饮", "Restaurant"),
+        ("commercial", "工商", "Commercial"),
+        ("institution", "机关学校", "Institution"),
+    ),
     "returned_cylinder_fault": entries(("foreign", "非本企业", "Not ours"), ("torn", "标签损坏", "Tag damaged")),
 }
 
@@ -157,8 +163,12 @@ INCOMPLETE = msgspec.structs.replace(
 )
 CYLINDERS = (
     phones.cylinder("SH0321187", manufacturer="松河制造", made_on=NOW.date() - timedelta(days=900)),
+    phones.cylinder("SH0118007", specification="YSP118", manufacturer="松河制造"),
     phones.cylinder("SH0314402", next_inspection_on=NOW.date() - timedelta(days=43), manufacturer="松河制造"),
 )
+
+
+SETTINGS = msgspec.structs.replace(phones.SETTINGS, personal_key=phones.OFFICE_PEM)
 
 
 async def lay_out(
@@ -170,7 +180,7 @@ async def lay_out(
     lists = [
         ChoiceList(id=f"reference.list:{name}", name=name, version=1, entries=found) for name, found in LISTS.items()
     ]
-    phones.put(phone.stores.unit(phones.UNIT_ID), (phones.SETTINGS, *lists, *PIPES, *FACILITIES, *CYLINDERS))
+    phones.put(phone.stores.unit(phones.UNIT_ID), (SETTINGS, *lists, *PIPES, *FACILITIES, *CYLINDERS))
     if tasks:
         phones.put(phone.record_store(), (PATROL, DELIVERY, INCOMPLETE))
     if before:
@@ -178,9 +188,9 @@ async def lay_out(
     await phone.close()
 
 
-def street_picture() -> bytes:
+def street_picture(*, shade: str = "#A98C7B") -> bytes:
     """A regulator box against a wall in snow, drawn."""
-    image = Image.new("RGB", (1280, 960), "#A98C7B")
+    image = Image.new("RGB", (1280, 960), shade)
     draw = ImageDraw.Draw(image)
     for row in range(0, 700, 70):
         for column in range(-100, 1280, 220):

@@ -9,9 +9,21 @@ from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.photos import take_photo, take_signature
 from sync.documents.cylinders import CylinderRefused
-from sync.documents.deliveries import DeliveryCheckItem, DeliveryCompleted, Payment
+from sync.documents.deliveries import DeliveryCheckItem, DeliveryCompleted, DepositSlip, Payment
 from sync.documents.hazards import HazardReported
-from tests.mobile_app.phones import CUSTOMER, DELIVERY, UNIT_ID, cylinder, jpeg, open_phone, put
+from sync.sealed import open_sealed
+from tests.mobile_app.phones import (
+    CHECK_ITEMS,
+    CUSTOMER,
+    DELIVERY,
+    OFFICE_KEY,
+    UNIT_ID,
+    cylinder,
+    give_office_key,
+    jpeg,
+    open_phone,
+    put,
+)
 
 PASSED = [DeliveryCheckItem(item="upright", result="pass"), DeliveryCheckItem(item="hose", result="not_applicable")]
 
@@ -203,6 +215,15 @@ class TestSign:
         await delivery.sign(kind="text_code", receiver="张", relation="spouse", text_code="493021")
         assert delivery.step == "complete"
 
+    async def test_the_receivers_name_is_sealed_for_the_office(self, phone: Phone) -> None:
+        give_office_key(phone)
+        delivery = await up_to(phone, "sign")
+        await delivery.sign(kind="text_code", receiver="演示-代收人", relation="neighbour", text_code="493021")
+        completed = await delivery.complete()
+        assert completed.signature.receiver == ""
+        told = open_sealed(OFFICE_KEY, completed.signature.sealed, completed.id)
+        assert (told.decode(), completed.signature.relation) == ("演示-代收人", "neighbour")
+
     async def test_a_written_signature_is_kept_as_personal(self, phone: Phone) -> None:
         delivery = await up_to(phone, "sign")
         signature = await take_signature(phone, jpeg(250, (300, 100)))
@@ -229,6 +250,24 @@ class TestComplete:
         task = await phone.task(DELIVERY.id)
         assert task is not None
         assert (task.local, delivery.step) == ("done", "done")
+
+    async def test_the_check_says_by_which_version_of_the_list_it_was_made(self, phone: Phone) -> None:
+        newer = msgspec.structs.replace(CHECK_ITEMS, version=7)
+        put(phone.stores.unit(UNIT_ID), [newer])
+        delivery = await up_to(phone, "check")
+        assert (await delivery.check(PASSED)).list_version == 7
+
+    async def test_deposit_slips_are_kept_with_the_delivery(self, phone: Phone) -> None:
+        delivery = await up_to(phone, "complete")
+        slip = DepositSlip(kind="taken", number="YJ-1", specification="YSP35.5", quantity=2, amount_fen=26_000)
+        with pytest.raises(FieldError) as refused:
+            await delivery.complete(deposits=[slip, slip])
+        assert refused.value.code == "deposit.twice"
+        moved = msgspec.structs.replace(slip, kind="moved", number="YJ-2")
+        with pytest.raises(FieldError) as refused:
+            await delivery.complete(deposits=[slip, moved])
+        assert refused.value.code == "deposit.moved_to"
+        assert (await delivery.complete(deposits=[slip])).deposits == (slip,)
 
     async def test_goes_on_after_the_app_was_closed_at_any_step(self, phone: Phone) -> None:
         for step in ("check", "exchange", "leak_test", "sign", "complete"):
@@ -261,7 +300,10 @@ class TestFailVisit:
         ("outcome", "fields", "code"),
         [
             ("not_home", {}, "visit.no_photo"),
+            ("vacant", {}, "visit.no_photo"),
             ("refused", {}, "visit.no_reason"),
+            ("refused", {"reason": "不让进"}, "visit.no_notice"),
+            ("refused", {"reason": "不让进", "notice_handed_over": True}, "visit.no_witness"),
             ("rescheduled", {}, "visit.no_appointment"),
         ],
     )
@@ -274,15 +316,31 @@ class TestFailVisit:
 
     async def test_a_notice_that_was_put_up_is_photographed_too(self, phone: Phone) -> None:
         door, notice = await picture(phone, 1), await picture(phone, 2)
-        with pytest.raises(FieldError):
-            await fail_visit(phone, DELIVERY, "not_home", photos=[door], notice_posted=True)
+        with pytest.raises(FieldError) as refused:
+            await fail_visit(phone, DELIVERY, "not_home", door=door, notice_posted=True)
+        assert refused.value.code == "visit.no_notice_photo"
         visit = await fail_visit(
             phone,
             DELIVERY,
             "not_home",
-            photos=[door, notice],
+            door=door,
+            notice=notice,
             notice_posted=True,
             door_gap_ppm=0,
             next_appointment=date(2026, 11, 25),
         )
-        assert (visit.attempt, visit.customer_id, len(visit.photos)) == (1, "c1", 2)
+        assert (visit.attempt, visit.customer_id, visit.photos) == (1, "c1", (door.id, notice.id))
+        assert (visit.door_photo, visit.notice_photo) == (door.id, notice.id)
+
+    async def test_the_next_visit_counts_on_before_the_office_has_heard_of_the_first(self, phone: Phone) -> None:
+        for shade in (1, 2, 3):
+            visit = await fail_visit(phone, DELIVERY, "not_home", door=await picture(phone, shade))
+        assert visit.attempt == 3
+
+    async def test_the_witness_is_sealed_for_the_office(self, phone: Phone) -> None:
+        give_office_key(phone)
+        visit = await fail_visit(
+            phone, DELIVERY, "refused", reason="不让进", notice_handed_over=True, witness="演示-见证人"
+        )
+        assert visit.witness == ""
+        assert open_sealed(OFFICE_KEY, visit.sealed, visit.id).decode() == "演示-见证人"
