@@ -26,6 +26,7 @@ from web_console.pages import (
     settings,
     sign_in,
     stations,
+    stock,
     tasks,
     todo,
 )
@@ -62,6 +63,7 @@ pages = Router(
         *deliveries.handlers,
         *customers.handlers,
         *cylinders.handlers,
+        *stock.handlers,
         *ledgers.handlers,
         *stations.handlers,
         *employees.handlers,

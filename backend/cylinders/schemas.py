@@ -78,6 +78,8 @@ class CylinderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MovementOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`lon`, `lat`: where it was recorded, where the record says so."""
+
     record_id: str
     kind: str
     at: datetime
@@ -89,6 +91,10 @@ class MovementOut(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str
     method: str
     detail: str
+    inspection_body: str = ""
+    withdrawn_at: datetime | None = None
+    lon: float | None = None
+    lat: float | None = None
 
 
 class ContradictionOut(msgspec.Struct, frozen=True):

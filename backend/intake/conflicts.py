@@ -23,6 +23,12 @@ async def list_conflicts(
     return ConflictPage(items=[_out(row) for row in await session.scalars(page)], total=total or 0)
 
 
+async def conflicts_about(session: AsyncSession, caller: Caller, subject: str) -> list[ConflictOut]:
+    """Open and settled, about one document or record."""
+    rows = _scoped(caller).where(Conflict.record_ids.contains([subject])).order_by(Conflict.opened_at.desc())
+    return [_out(row) for row in await session.scalars(rows)]
+
+
 async def find_conflict(session: AsyncSession, caller: Caller, conflict_id: str) -> ConflictOut:
     row = await session.scalar(_scoped(caller).where(Conflict.id == conflict_id))
     if row is None:

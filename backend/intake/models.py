@@ -196,6 +196,8 @@ class Conflict(Base):
         CheckConstraint("state IN ('open', 'settled')", name="state"),
         Index("conflicts_same", "kind", "key", unique=True),
         Index("conflicts_open", "organisation_id", "opened_at"),
+        # Whoever is told anew of a subject takes back what no longer holds of it.
+        Index("conflicts_records", "record_ids", postgresql_using="gin"),
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)

@@ -1,14 +1,14 @@
 """The photo archive: pictures and voice notes by their SHA-256 in an object store, only for who may see their unit."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.bulk import one_of
@@ -24,6 +24,7 @@ __all__ = [
     "PhotoStore",
     "VoiceNoteOut",
     "check_file",
+    "count_photos",
     "forget",
     "list_photos",
     "list_voice_notes",
@@ -127,6 +128,13 @@ async def list_photos(session: AsyncSession, caller: Caller, record_id: str) -> 
         )
         for p in rows
     ]
+
+
+async def count_photos(session: AsyncSession, caller: Caller, record_ids: Collection[str]) -> dict[str, int]:
+    """How many pictures of each of these records have arrived, without the originals of marked ones."""
+    seen = _visible(caller).where(Photo.record_id.in_(sorted(record_ids)), Photo.role != "original").subquery()
+    rows = await session.execute(select(seen.c.record_id, func.count()).group_by(seen.c.record_id))
+    return {row[0]: row[1] for row in rows}
 
 
 async def open_voice_note(session: AsyncSession, caller: Caller, store: PhotoStore, note_id: str) -> bytes:

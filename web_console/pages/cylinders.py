@@ -1,19 +1,34 @@
 """D 气瓶: search first, then the verdict, where it has been, who holds it, and what contradicts."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 from litestar import Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.customers import service as customers
 from backend.cylinders import service as cylinders
-from backend.cylinders.schemas import CylinderIn, CylinderOut
-from backend.intake import facts
+from backend.cylinders.schemas import CylinderIn, CylinderOut, MovementOut
+from backend.errors import MissingError
+from backend.intake import conflicts, facts
+from backend.intake.schemas import ConflictOut
+from backend.pages import EXPORT_MOST, csv_response
+from backend.photos import service as photos
 from backend.scope import requires
+from backend.settings import Settings
+from web_console.basemap import base_of
+from web_console.chain import SHOWN, Place, passages, way, years_and_months
 from web_console.forms import read_form
-from web_console.rendering import Visit, done, language_of, render, translate_into
+from web_console.lists import words_for
+from web_console.rendering import Visit, beijing, done, language_of, render, sayer, today, translate_into
 from web_console.visiting import visitor, with_right
+from web_console.words import record_words
 
 _MOST = 30
+# A contradiction is between two records, or between one and the archive.
+_BOTH = 2
 STATES = {
     "normal": ("可配送", "Good", "ok"),
     "due_soon": ("30 天内到检", "Due within 30 days", "warn"),
@@ -77,51 +92,160 @@ CONTRADICTIONS = {
 }
 
 
+class Dispute(msgspec.Struct, frozen=True):
+    """A contradiction with both records side by side; `numbers`: where they stand on the map."""
+
+    kind: str
+    records: list[facts.RecordOut]
+    moves: dict[str, MovementOut]
+    numbers: dict[str, int]
+    apart_min: int | None
+    conflict: ConflictOut | None
+
+
 @get("/cylinders", guards=[requires("cylinder.view")])
-async def show(request: Visit, session: AsyncSession, q: str = "", id: str = "") -> Response[str]:  # noqa: A002
-    """One hit opens by itself."""
+async def show(
+    request: Visit,
+    session: AsyncSession,
+    settings: Settings,
+    *,
+    q: str = "",
+    id: str = "",  # noqa: A002
+    shown: str = "",
+    holder: str = "",
+) -> Response[str]:
+    """One hit opens by itself. `holder` (`station:id`, `vehicle:id`): those that stand there."""
     caller = visitor(request).narrowed("cylinder.view")
-    hits = await cylinders.list_cylinders(session, caller, search=q.strip(), limit=_MOST)
+    kind, _, key = holder.partition(":")
+    hits = await cylinders.list_cylinders(
+        session, caller, search=q.strip(), holder_kind=kind, holder_id=key, limit=_MOST
+    )
     chosen = id or (hits.items[0].id if q.strip() and hits.items else "")
     one = await cylinders.find_cylinder(session, caller, chosen) if chosen else None
-    customer_names = {}
-    if one is not None:
-        wanted = [move.customer_id for move in one.chain if move.customer_id]
-        customer_names = {
-            key: line.name or line.code for key, line in (await customers.names_of(session, wanted)).items()
-        }
+    told = await _told(request, session, one, shown) if one is not None else {}
     return render(
         request,
         "cylinders.html",
         q=q,
         hits=hits,
         one=one,
-        names={o.id: o.name for o in await accounts.list_organisations(session, caller)} | customer_names,
-        contradicted=_contradicted(one),
-        disputes=await _disputes(request, session, one),
+        shown=shown,
+        kinds=SHOWN,
         states=STATES,
         moves=MOVES,
         methods=METHODS,
         holders=HOLDERS,
         refusals=REFUSALS,
         words_of=CONTRADICTIONS,
+        base=base_of(settings),
+        may_network=with_right(request, "network.view") is not None,
         may_edit=with_right(request, "cylinder.edit") is not None,
+        may_settle=with_right(request, "records.review") is not None,
+        **told,
     )
 
 
-def _contradicted(one: CylinderOut | None) -> set[str]:
-    return {record for each in one.contradictions for record in (each.earlier, each.later)} if one else set()
+async def _told(request: Visit, session: AsyncSession, one: CylinderOut, shown: str) -> dict[str, Any]:
+    """What the page says of one cylinder besides its archive."""
+    caller = visitor(request).narrowed("cylinder.view")
+    contradicted = {record for each in one.contradictions for record in (each.earlier, each.later) if record}
+    customers_met = [move.customer_id for move in one.chain if move.customer_id]
+    names = {key: line.name or line.code for key, line in (await customers.names_of(session, customers_met)).items()}
+    names |= {o.id: o.name for o in await accounts.list_organisations(session, caller)}
+    places = way(one, contradicted)
+    return {
+        "names": names,
+        "contradicted": contradicted,
+        "line": passages(one.chain, contradicted, shown),
+        "years_and_months": years_and_months,
+        "filled": sum(move.kind == "filled" for move in one.chain),
+        "places": places,
+        "shown_places": [_on_map(request, place) for place in places],
+        "pictures": await photos.count_photos(session, visitor(request), {move.record_id for move in one.chain}),
+        "disputes": await _disputes(request, session, one, {place.record_id: place.number for place in places}),
+    }
+
+
+def _on_map(request: Visit, place: Place) -> dict[str, Any]:
+    words = {"word": sayer(language_of(request))(MOVES[place.kind]), "time": beijing(place.at)}
+    return msgspec.structs.asdict(place) | words | {"at": place.at.isoformat()}
 
 
 async def _disputes(
-    request: Visit, session: AsyncSession, one: CylinderOut | None
-) -> list[tuple[str, list[facts.RecordOut]]]:
-    """Each contradiction with both records side by side."""
+    request: Visit, session: AsyncSession, one: CylinderOut, numbers: Mapping[str, int]
+) -> list[Dispute]:
     caller = visitor(request).narrowed("cylinder.view")
-    return [
-        (each.kind, await facts.find_records(session, caller, [each.earlier, each.later]))
-        for each in (one.contradictions if one else ())
-    ]
+    subject = f"reference.cylinder:{one.cylinder.id}"
+    known = await conflicts.conflicts_about(session, caller, subject) if one.contradictions else []
+    moves = {move.record_id: move for move in one.chain}
+    found = []
+    for each in one.contradictions:
+        both = [key for key in (each.earlier, each.later) if key]
+        records = await facts.find_records(session, caller, both)
+        at = [moves[key].at for key in both]
+        found.append(
+            Dispute(
+                each.kind,
+                records,
+                {key: moves[key] for key in both},
+                {key: numbers[key] for key in both if key in numbers},
+                round((at[1] - at[0]).total_seconds() / 60) if len(at) == len({*both}) == _BOTH else None,
+                next((c for c in known if _is_about(c, each.kind, both, subject)), None),
+            )
+        )
+    return found
+
+
+def _is_about(conflict: ConflictOut, kind: str, both: Sequence[str], subject: str) -> bool:
+    return conflict.kind == f"cylinder.{kind}" and set(conflict.record_ids) == {*both, subject}
+
+
+@get("/cylinders/{cylinder_id:str}/records/{record_id:str}", guards=[requires("cylinder.view")])
+async def open_record(request: Visit, session: AsyncSession, cylinder_id: str, record_id: str) -> Response[str]:
+    """One fact of the chain as the phone wrote it, with its pictures."""
+    caller = visitor(request).narrowed("cylinder.view")
+    one = await cylinders.find_cylinder(session, caller, cylinder_id)
+    moves = [move for move in one.chain if move.record_id == record_id]
+    if not moves:
+        raise MissingError("record.unknown", "这个气瓶没有这条记录。", "There is no such record of this cylinder.")
+    found = await facts.find_records(session, caller, [record_id])
+    return render(
+        request,
+        "parts/cylinder_record.html",
+        cylinder=one.cylinder,
+        move=moves[0],
+        record=found[0] if found else None,
+        pictures=await photos.list_photos(session, visitor(request), record_id),
+        moves=MOVES,
+        methods=METHODS,
+        record_words=record_words,
+        words=await words_for(request, session),
+    )
+
+
+@get("/cylinders/export.csv", guards=[requires("cylinder.view")])
+async def export(request: Visit, session: AsyncSession, q: str = "") -> Response[bytes]:
+    """The archive of what was searched for."""
+    t, say = translate_into(language_of(request)), sayer(language_of(request))
+    caller = visitor(request).narrowed("cylinder.view")
+    page = await cylinders.list_cylinders(session, caller, search=q.strip(), limit=EXPORT_MOST)
+    heads = {
+        "code": t("气瓶编号"),
+        "specification": t("型号"),
+        "manufacturer": t("制造单位"),
+        "made_on": t("制造年月"),
+        "next_inspection_on": t("下次检验"),
+        "service_ends_on": t("使用年限至"),
+        "state": t("状态"),
+        "holder_kind": t("现在在"),
+        "holder_name": t("持有"),
+        "holder_since": t("起"),
+    }
+    rows = (
+        msgspec.structs.replace(line, state=say(STATES[line.state]), holder_kind=say(HOLDERS[line.holder_kind]))
+        for line in page.items
+    )
+    return csv_response(f"cylinders-{today():%Y%m%d}", heads, rows)
 
 
 @get("/cylinders/new", guards=[requires("cylinder.edit")])
@@ -161,4 +285,4 @@ def _saved(request: Visit, saved: CylinderOut) -> Response[None]:
     return answer
 
 
-handlers = [show, new, edit, create, change]
+handlers = [show, open_record, export, new, edit, create, change]

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.customers import service as customers
-from backend.cylinders.models import Cylinder
+from backend.cylinders.models import Cylinder, CylinderMovement
 from backend.cylinders.rules import DUE_SOON_DAYS, State, state_of
 from backend.cylinders.schemas import ContradictionOut, CylinderLine, CylinderOut, MovementOut, ReasonOut
 from backend.cylinders.service.movements import custody_of, movements_of
@@ -137,18 +137,31 @@ async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str)
     names = await accounts.staff_names(session, [movement.staff_id for movement in movements])
     custody = custody_of(cylinder, movements)
     judged = verdict(document(cylinder), cylinder.code, datetime.now(BEIJING).date(), "delivery")
-    own = [name for name in MovementOut.__struct_fields__ if name != "staff_name"]
+    own = [name for name in MovementOut.__struct_fields__ if name not in {"staff_name", "lon", "lat"}]
+    points = await _points(session, cylinder.id)
     return CylinderOut(
         cylinder=(await _lines(session, [cylinder]))[0],
         allowed=judged.allowed,
         reasons=[ReasonOut(reason.code, reason.zh, reason.en) for reason in judged.reasons],
         chain=[
-            MovementOut(staff_name=names.get(m.staff_id, ""), **{name: getattr(m, name) for name in own})
+            MovementOut(
+                staff_name=names.get(m.staff_id, ""),
+                lon=points[m.id][0] if m.id in points else None,
+                lat=points[m.id][1] if m.id in points else None,
+                **{name: getattr(m, name) for name in own},
+            )
             for m in reversed(movements)
         ],
         contradictions=[ContradictionOut(c.kind, c.earlier, c.later) for c in custody.contradictions],
         **{name: getattr(cylinder, name) for name in _ARCHIVED},
     )
+
+
+async def _points(session: AsyncSession, cylinder_id: str) -> dict[int, tuple[float, float]]:
+    move = CylinderMovement
+    query = select(move.id, func.ST_X(move.point), func.ST_Y(move.point))
+    rows = await session.execute(query.where(move.cylinder_id == cylinder_id, move.point.is_not(None)))
+    return {key: (lon, lat) for key, lon, lat in rows}
 
 
 async def regulator_items(session: AsyncSession, cylinder_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
