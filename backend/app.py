@@ -32,6 +32,7 @@ from backend.errors import UnauthenticatedError
 from backend.events import EventFeed
 from backend.filling import routes as filling
 from backend.hazards import routes as hazards
+from backend.inspections import routes as inspections
 from backend.intake import routes as intake
 from backend.network import routes as network
 from backend.observing import configure_logging, observing
@@ -64,6 +65,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     hazards.router,
     customers.router,
     cylinders.router,
+    inspections.router,
     certificates.router,
     cylinders.stock_router,
     filling.router,

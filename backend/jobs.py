@@ -72,6 +72,14 @@ async def balance_stock(context: JobContext, timestamp: int) -> None:  # noqa: A
                 done = await step(session)
 
 
+@jobs.periodic(cron="11 * * * *")
+@jobs.task(name="remind_inspections", queueing_lock="remind_inspections", pass_context=True, retry=_again)
+async def remind_inspections(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """Often, since cylinders are entered all day; each stage of each cylinder is told once."""
+    async with _database(context).sessions() as session, session.begin():
+        await cylinders.remind_all(session)
+
+
 @jobs.periodic(cron="17 * * * *")
 @jobs.task(name="delete_expired", queueing_lock="delete_expired", pass_context=True, retry=_again)
 async def delete_expired(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue

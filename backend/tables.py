@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 from litestar import Response
+from litestar.datastructures import UploadFile
 from python_calamine import CalamineError, CalamineWorkbook
 from rustpy_xlsxwriter import write_worksheet
 
-from backend.errors import UnusableError
+from backend.errors import AppError, UnusableError
 from backend.pages import plain_text
 
 Cell = str | int | float | bool | date | datetime | None
@@ -26,6 +27,7 @@ Cell = str | int | float | bool | date | datetime | None
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # A file of more rows is split by whoever brings it; 200,000 rows of an archive are 80 MB unpacked.
 MOST_ROWS = 200_000
+MOST_BYTES = 50_000_000
 _MOST_COLUMNS = 200
 # All that lies between the first and the last cell is laid out in memory, empty or not.
 _MOST_CELLS = 6_000_000
@@ -49,6 +51,13 @@ class Head(msgspec.Struct, frozen=True):
     row: int
     columns: dict[str, int]
     unknown: tuple[str, ...] = ()
+
+
+async def read_upload(upload: UploadFile) -> bytes:
+    content = await upload.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise AppError(413, "body.too_large", "文件超过大小限制。", "The file is too large.", limit=MOST_BYTES)
+    return content
 
 
 def read_table(content: bytes) -> list[Sequence[Cell]]:

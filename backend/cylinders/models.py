@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any, get_args
 
 from geoalchemy2 import Geometry
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,13 +32,11 @@ class Cylinder(Base):
             postgresql_where=text("tag_uid <> ''"),
         ),
         Index("ix_cylinders_next_inspection_on", "organisation_id", "next_inspection_on"),
-        # What goes first: its inspection or the end of its service.
+        Index("ix_cylinders_due", "organisation_id", "due_on", "id", postgresql_where=text("NOT scrapped")),
         Index(
-            "ix_cylinders_due",
-            "organisation_id",
-            text("least(next_inspection_on, service_ends_on)"),
-            "id",
-            postgresql_where=text("NOT scrapped"),
+            "ix_cylinders_tag",
+            text("upper(replace(tag_uid, ':', ''))"),
+            postgresql_where=text("tag_uid <> ''"),
         ),
         # With the size beside it, a place's stock is counted from the index alone.
         Index("ix_cylinders_holder", "holder_kind", "holder_id", "specification"),
@@ -68,6 +66,10 @@ class Cylinder(Base):
     owned: Mapped[bool] = mapped_column(default=True)
     scrapped: Mapped[bool] = mapped_column(default=False)
     tag_torn: Mapped[bool] = mapped_column(default=False)
+    # Its last inspection was not passed: it waits to be scrapped.
+    inspection_failed: Mapped[bool] = mapped_column(default=False)
+    # What comes first, its inspection or the end of its service: by then it is inspected or scrapped.
+    due_on: Mapped[date | None] = mapped_column(Computed("least(next_inspection_on, service_ends_on)", persisted=True))
     # Where in the station it stands (库位).
     storage_position: Mapped[str] = mapped_column(default="")
     registered_at: Mapped[datetime]
@@ -249,3 +251,31 @@ class StockRecount(Base):
     holder_kind: Mapped[str]
     holder_id: Mapped[str]
     day: Mapped[date]
+
+
+class InspectionReminded(Base):
+    """That a cylinder was reminded of, once for each due date and stage: `overdue`, or the days ahead."""
+
+    __tablename__ = "inspection_reminded"
+
+    cylinder_id: Mapped[str] = mapped_column(ForeignKey("cylinders.id", ondelete="CASCADE"), primary_key=True)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+
+
+class InspectionReminder(Base):
+    """What a station was told on one day; it stands among the office's things to do until somebody has seen it."""
+
+    __tablename__ = "inspection_reminders"
+    __table_args__ = (
+        Index("ix_inspection_reminders_unseen", "organisation_id", postgresql_where=text("seen_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    day: Mapped[date]
+    stage: Mapped[str]
+    count: Mapped[int]
+    at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    seen_by: Mapped[str] = mapped_column(default="")

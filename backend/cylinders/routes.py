@@ -2,18 +2,18 @@
 
 import asyncio
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, QueryParameter
+from litestar.params import Body, Parameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders import service
-from backend.cylinders.exporting import EXPORT_HEADS, export_cylinders
+from backend.cylinders.exporting import DUE_HEADS, EXPORT_HEADS, export_cylinders, export_due
 from backend.cylinders.importing import import_cylinders, rejected_workbook
 from backend.cylinders.rules import State
 from backend.cylinders.schemas import (
@@ -21,24 +21,26 @@ from backend.cylinders.schemas import (
     CylinderIn,
     CylinderLine,
     CylinderOut,
+    DueCount,
+    DueFilters,
+    DueLine,
     ImportReport,
     LostLine,
     LostReason,
+    ReminderOut,
     ScrapIn,
     ScrappingOut,
     StockLine,
     UndoIn,
 )
-from backend.errors import AppError
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
 from backend.scope import Caller, requires
-from backend.tables import XLSX, xlsx_response
+from backend.tables import XLSX, read_upload, xlsx_response
 
 _VIEW = [requires("cylinder.view")]
 _EDIT = [requires("cylinder.edit")]
-# The multipart frame around the file; the file itself is held to `_LARGEST_FILE`.
+# The multipart frame around the file; `read_upload` holds the file itself to its limit.
 _LARGEST_BODY = 1 << 26
-_LARGEST_FILE = 50_000_000
 LOST_HEADS = {
     "code": "气瓶编号",
     "specification": "规格",
@@ -92,6 +94,25 @@ def read_filters(
     )
 
 
+def read_due_filters(
+    *,
+    within: Annotated[int, Parameter(ge=0, le=3650)] = 60,
+    stage: Literal["", "overdue", "ahead"] = "",
+    organisation_id: str = "",
+    specification: str = "",
+    holder_kind: str = "",
+) -> DueFilters:
+    return DueFilters(
+        within=within,
+        stage=stage,
+        organisation_id=organisation_id,
+        specification=specification,
+        holder_kind=holder_kind,
+    )
+
+
+_DUE = {"wanted": Provide(read_due_filters, sync_to_thread=False)}
+WantedDue = NamedDependency[DueFilters]
 _FILTERED = {"wanted": Provide(read_filters, sync_to_thread=False)}
 Wanted = NamedDependency[CylinderFilters]
 
@@ -130,13 +151,6 @@ async def import_file(
         dry_run=data.dry_run,
         keep_existing=data.keep_existing,
     )
-
-
-async def read_upload(upload: UploadFile) -> bytes:
-    content = await upload.read(_LARGEST_FILE + 1)
-    if len(content) > _LARGEST_FILE:
-        raise AppError(413, "body.too_large", "文件超过大小限制。", "The file is too large.", limit=_LARGEST_FILE)
-    return content
 
 
 @get("/imports/{import_id:str}/rejected.xlsx", guards=_EDIT)
@@ -279,6 +293,40 @@ async def list_balances(
     return await service.list_balances(session, caller, holder_kind, holder_id, since=since, until=until)
 
 
+@get("/due", guards=_VIEW, dependencies=_DUE)
+async def list_due(
+    session: AsyncSession, caller: Caller, wanted: WantedDue, limit: Limit = 100, offset: Offset = 0
+) -> Page[DueLine]:
+    return await service.list_due(session, caller, wanted, limit=limit, offset=offset)
+
+
+@get("/due/counts", guards=_VIEW)
+async def count_due(session: AsyncSession, caller: Caller) -> list[DueCount]:
+    return await service.count_due(session, caller)
+
+
+@get("/due/export.csv", guards=_VIEW, dependencies=_DUE)
+async def export_due_csv(session: AsyncSession, caller: Caller, wanted: WantedDue) -> Response[bytes]:
+    rows = await export_due(session, caller, wanted)
+    return await asyncio.to_thread(csv_response, "due", DUE_HEADS, rows)
+
+
+@get("/due/export.xlsx", guards=_VIEW, dependencies=_DUE)
+async def export_due_xlsx(session: AsyncSession, caller: Caller, wanted: WantedDue) -> Response[bytes]:
+    rows = await export_due(session, caller, wanted)
+    return await asyncio.to_thread(xlsx_response, "due", DUE_HEADS, rows)
+
+
+@get("/reminders", guards=_VIEW)
+async def list_reminders(session: AsyncSession, caller: Caller, *, unseen: bool = True) -> list[ReminderOut]:
+    return await service.list_reminders(session, caller, unseen=unseen)
+
+
+@post("/reminders/{reminder_id:str}/seen", status_code=204, guards=_EDIT)
+async def mark_seen(session: AsyncSession, caller: Caller, reminder_id: str) -> None:
+    await service.mark_seen(session, caller, reminder_id)
+
+
 router = Router(
     "/api/cylinders",
     tags=["cylinders"],
@@ -286,6 +334,12 @@ router = Router(
         list_cylinders,
         export_csv,
         export_xlsx,
+        list_due,
+        count_due,
+        export_due_csv,
+        export_due_xlsx,
+        list_reminders,
+        mark_seen,
         import_file,
         rejected_rows,
         create_cylinder,

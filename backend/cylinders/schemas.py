@@ -69,6 +69,7 @@ class CylinderLine(msgspec.Struct, frozen=True, kw_only=True):
     owned: bool
     scrapped: bool
     tag_torn: bool
+    inspection_failed: bool
     storage_position: str
     state: State
     holder_kind: str
@@ -215,3 +216,38 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def accepted(self) -> int:
         return self.created + self.changed + self.unchanged
+
+
+class DueFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`within`: days ahead; `stage`: only the overdue, only what is not yet, or both."""
+
+    within: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 60
+    stage: Literal["", "overdue", "ahead"] = ""
+    organisation_id: str = ""
+    specification: str = ""
+    holder_kind: str = ""
+
+
+class DueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """`due_on`: its next inspection or the end of its service, whichever is first."""
+
+    line: CylinderLine
+    due_on: date
+    days_left: int
+
+
+class DueCount(msgspec.Struct, frozen=True):
+    """`stage`: `overdue`, or the days ahead of a reminder."""
+
+    stage: str
+    count: int
+
+
+class ReminderOut(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    organisation_id: str
+    organisation_name: str
+    day: date
+    stage: str
+    count: int
+    seen_at: datetime | None

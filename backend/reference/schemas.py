@@ -36,6 +36,10 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     certificate_reminder_days: Annotated[
         tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...], msgspec.Meta(min_length=1, max_length=5)
     ] = CERTIFICATE_REMINDER_DAYS
+    # The same of a cylinder's inspection.
+    inspection_reminder_days: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=365)], ...], msgspec.Meta(min_length=1, max_length=5)
+    ] = (60, 30, 7)
     voice_note_at_most_s: Annotated[float, msgspec.Meta(ge=5, le=60)] = 60.0
     # Cylinders of which nothing was heard for so long, or that stay at a customer's so long, are looked for.
     cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90

@@ -18,7 +18,15 @@ from sync.documents.patrol import (
 )
 from sync.documents.photos import Photo, VoiceNote
 from sync.documents.receipts import Membership, QuarterClosed, Receipt
-from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.reference import (
+    Certificate,
+    ChoiceList,
+    CompanySettings,
+    Cylinder,
+    Facility,
+    InspectionReminder,
+    Pipe,
+)
 from sync.documents.tasks import DeliveryTask, PatrolTask
 from sync.documents.vehicles import VehicleTracked
 
@@ -57,6 +65,7 @@ BackendWritten = (
     | Facility
     | Cylinder
     | Certificate
+    | InspectionReminder
     | ChoiceList
     | CompanySettings
 )

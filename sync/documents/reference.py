@@ -46,6 +46,7 @@ class Cylinder(BackendDocument, tag="reference.cylinder", frozen=True, kw_only=T
     owned: Annotated[bool, label("自有产权", "Own cylinder")] = True
     scrapped: Annotated[bool, label("已报废", "Scrapped")] = False
     tag_torn: Annotated[bool, label("标签损坏", "Tag damaged")] = False
+    inspection_failed: Annotated[bool, label("检验不合格", "Failed inspection")] = False
     tare_kg: Annotated[float, label("皮重", "Tare", unit="kg")] | None = None
     water_capacity_l: Annotated[float, label("水容积", "Water capacity", unit="L")] | None = None
     inspected_by: Annotated[Word, label("检验单位", "Inspected by")] = ""
@@ -59,6 +60,18 @@ class Certificate(BackendDocument, tag="reference.certificate", frozen=True, kw_
     kind: Annotated[Word, label("证照类型", "Certificate")]
     number: Annotated[Word, label("证号", "Number")]
     expires_on: Annotated[date, label("有效期至", "Valid until")]
+
+
+class InspectionReminder(BackendDocument, tag="reference.inspection_reminder", frozen=True, kw_only=True):
+    """待检提醒: the station's cylinders that are overdue or will be; `_id` is `reference.inspection_reminder:station`.
+
+    `due` counts by days ahead, the narrowest first, each cylinder once; `codes` are the most urgent.
+    """
+
+    day: date
+    overdue: int
+    due: tuple[tuple[int, int], ...]
+    codes: tuple[Word, ...]
 
 
 class ListEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ import msgspec
 from sync.documents.reference import Cylinder
 
 # Counts up when a reason is added or judged otherwise; a refusal records it.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 Purpose = Literal["loading", "delivery", "return", "filling"]
 
@@ -50,6 +50,8 @@ def verdict(cylinder: Cylinder | None, code: str, today: date, purpose: Purpose,
 def _against(cylinder: Cylinder, code: str, today: date, tag_uid: str) -> Iterator[Reason]:
     if cylinder.scrapped:
         yield _reason("scrapped", "气瓶已报废", "The cylinder is scrapped")
+    if cylinder.inspection_failed and not cylinder.scrapped:
+        yield _reason("inspection_failed", "检验不合格，等待报废", "It failed its inspection and is to be scrapped")
     if not cylinder.owned:
         yield _reason("not_owned", "不是本企业自有气瓶", "The cylinder is not the company's own")
     if cylinder.next_inspection_on is not None and cylinder.next_inspection_on < today:

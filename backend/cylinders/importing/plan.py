@@ -175,6 +175,7 @@ _BLANK: Row = {
     "owned": True,
     "scrapped": False,
     "tag_torn": False,
+    "inspection_failed": False,
     "storage_position": "",
 }
 

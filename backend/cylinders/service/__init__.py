@@ -2,24 +2,28 @@
 
 from backend.cylinders.service.archive import change_cylinder, create_cylinder, delete_cylinder
 from backend.cylinders.service.dead_tags import bury, dead_among, dead_tag, refuse_dead
+from backend.cylinders.service.due import count_due, list_due
 from backend.cylinders.service.held import HeldCylinder, count_held, list_held
 from backend.cylinders.service.lost import list_lost
-from backend.cylinders.service.movements import (
-    Scanned,
-    adopt,
-    adopt_strays,
-    drop_movements,
-    record_movements,
-    refold,
+from backend.cylinders.service.movements import Scanned, adopt, adopt_strays, drop_movements, record_movements, refold
+from backend.cylinders.service.office import (
+    Inspected,
+    OfficeMovement,
+    lock_cylinders,
+    moment_of,
+    note_inspected,
+    record_office_movements,
+    withdraw_movement,
 )
-from backend.cylinders.service.office import OfficeMovement, moment_of, record_office_movements
 from backend.cylinders.service.posting import documents_by_code
+from backend.cylinders.service.reminders import list_reminders, mark_seen, remind, remind_all
 from backend.cylinders.service.scrapping import list_scrappings, scrap_cylinder, undo_scrapping
-from backend.cylinders.service.showing import find_cylinder, list_cylinders, regulator_items
+from backend.cylinders.service.showing import find_cylinder, list_cylinders, regulator_items, scrapped_among
 from backend.cylinders.service.stock import balance_stock, list_balances, list_stock
 
 __all__ = [
     "HeldCylinder",
+    "Inspected",
     "OfficeMovement",
     "Scanned",
     "adopt",
@@ -27,6 +31,7 @@ __all__ = [
     "balance_stock",
     "bury",
     "change_cylinder",
+    "count_due",
     "count_held",
     "create_cylinder",
     "dead_among",
@@ -37,16 +42,25 @@ __all__ = [
     "find_cylinder",
     "list_balances",
     "list_cylinders",
+    "list_due",
     "list_held",
     "list_lost",
+    "list_reminders",
     "list_scrappings",
     "list_stock",
+    "lock_cylinders",
+    "mark_seen",
     "moment_of",
+    "note_inspected",
     "record_movements",
     "record_office_movements",
     "refold",
     "refuse_dead",
     "regulator_items",
+    "remind",
+    "remind_all",
     "scrap_cylinder",
+    "scrapped_among",
     "undo_scrapping",
+    "withdraw_movement",
 ]

@@ -26,7 +26,9 @@ async def dead_among(session: AsyncSession, tag_uids: Collection[str]) -> dict[s
         return {}
     # A cylinder that a record from the field scrapped, too.
     carried = func.upper(func.replace(Cylinder.tag_uid, ":", ""))
-    scrapped = await session.scalars(select(carried).where(Cylinder.scrapped, one_of(carried, wanted)))
+    scrapped = await session.scalars(
+        select(carried).where(Cylinder.scrapped, Cylinder.tag_uid != "", one_of(carried, wanted))
+    )
     found: dict[str, Death] = dict.fromkeys(scrapped, "scrapped")
     rows = await session.execute(select(DeadTag.tag_uid, DeadTag.reason).where(one_of(DeadTag.tag_uid, wanted)))
     return found | {uid: msgspec.convert(reason, Death) for uid, reason in rows}

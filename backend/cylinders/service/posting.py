@@ -14,7 +14,8 @@ from sync.documents import reference as documents
 # What a phone needs for its verdict, offline.
 POSTED = (
     *("code", "specification", "medium", "tag_uid", "manufacturer", "made_on", "next_inspection_on"),
-    *("service_ends_on", "owned", "scrapped", "tag_torn", "tare_kg", "water_capacity_l", "inspected_by"),
+    *("service_ends_on", "owned", "scrapped", "tag_torn", "inspection_failed", "tare_kg", "water_capacity_l"),
+    "inspected_by",
 )
 
 

@@ -1,6 +1,6 @@
 """Cylinders as the office sees them: lists, and one with its chain."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.bulk import one_of
 from backend.customers import service as customers
 from backend.cylinders.models import Cylinder, CylinderMovement
 from backend.cylinders.rules import DUE_SOON_DAYS, State, state_of
@@ -74,7 +75,7 @@ async def list_cylinders(
     total = await session.scalar(select(func.count(Cylinder.id)).where(*wanted))
     query = select(Cylinder).where(*wanted).order_by(Cylinder.code, Cylinder.id).limit(limit).offset(offset)
     rows = (await session.scalars(query.execution_options(populate_existing=True))).all()
-    return Page(await _lines(session, rows), total or 0)
+    return Page(await lines_of(session, rows), total or 0)
 
 
 def _is(state: State, today: date) -> ColumnElement[bool]:
@@ -93,7 +94,7 @@ def _is(state: State, today: date) -> ColumnElement[bool]:
     return by_state[state]
 
 
-async def _lines(session: AsyncSession, rows: Sequence[Cylinder]) -> list[CylinderLine]:
+async def lines_of(session: AsyncSession, rows: Sequence[Cylinder]) -> list[CylinderLine]:
     names = await holder_names(session, rows)
     stations = await accounts.organisations_by_id(session, {row.organisation_id for row in rows})
     today = datetime.now(BEIJING).date()
@@ -140,7 +141,7 @@ async def find_cylinder(session: AsyncSession, caller: Caller, cylinder_id: str)
     own = [name for name in MovementOut.__struct_fields__ if name not in {"staff_name", "lon", "lat"}]
     points = await _points(session, cylinder.id)
     return CylinderOut(
-        cylinder=(await _lines(session, [cylinder]))[0],
+        cylinder=(await lines_of(session, [cylinder]))[0],
         allowed=judged.allowed,
         reasons=[ReasonOut(reason.code, reason.zh, reason.en) for reason in judged.reasons],
         chain=[
@@ -180,3 +181,8 @@ async def regulator_items(session: AsyncSession, cylinder_ids: Sequence[str]) ->
         }
         for row in rows
     }
+
+
+async def scrapped_among(session: AsyncSession, cylinder_ids: Collection[str]) -> set[str]:
+    query = select(Cylinder.id).where(one_of(Cylinder.id, sorted(cylinder_ids)), Cylinder.scrapped)
+    return set(await session.scalars(query))
