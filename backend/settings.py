@@ -105,6 +105,8 @@ APP_VARIABLES = frozenset(
         "QIXUN_GPS",
         "QIXUN_DETECTOR",
         "QIXUN_TAGS",
+        "QIXUN_SCALE",
+        "QIXUN_CHECK_SCALE",
         "QIXUN_SITE",
     }
 )

@@ -1,7 +1,8 @@
 """The devices of one phone: where they are, and their streams for as long as a patrol runs.
 
-Addresses come from QIXUN_GPS, QIXUN_DETECTOR and QIXUN_TAGS, or from the app's settings, which win. A device that
-vanishes is told to the screen in the device's own words and tried again; the record goes on without it.
+Addresses come from QIXUN_GPS, QIXUN_DETECTOR, QIXUN_TAGS, QIXUN_SCALE and QIXUN_CHECK_SCALE, or from the app's
+settings, which win. A device that vanishes is told to the screen in the device's own words and tried again; the record
+goes on without it.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from device_bridge.errors import AddressInvalid, DeviceError, DeviceLost
 from device_bridge.gps import open_gps
 from device_bridge.health import battery_percent, free_storage_bytes
 from device_bridge.models import Fix, GasReading, InstrumentInfo
+from device_bridge.scale import open_scale
 from device_bridge.tag_reader import TagReader, open_tag_reader
 from mobile_app.files import read_struct, write_durable
 from mobile_app.phone import Phone
@@ -47,6 +49,9 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     gps: str = ""
     detector: str = ""
     tags: str = ""
+    # The scale with the gun's lock, and the one on which a filled cylinder is weighed again.
+    scale: str = ""
+    check_scale: str = ""
 
 
 class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +68,8 @@ def addresses(data_dir: Path) -> Addresses:
         gps=kept.gps or os.environ.get("QIXUN_GPS", ""),
         detector=kept.detector or os.environ.get("QIXUN_DETECTOR", ""),
         tags=kept.tags or os.environ.get("QIXUN_TAGS", ""),
+        scale=kept.scale or os.environ.get("QIXUN_SCALE", ""),
+        check_scale=kept.check_scale or os.environ.get("QIXUN_CHECK_SCALE", ""),
     )
 
 
@@ -74,6 +81,8 @@ def save_addresses(data_dir: Path, chosen: Addresses) -> None:
         open_detector(chosen.detector)
     if chosen.tags:
         open_tag_reader(chosen.tags)
+    for scale in filter(None, (chosen.scale, chosen.check_scale)):
+        open_scale(scale)
     write_durable(data_dir / FILE_NAME, msgspec.json.encode(chosen))
 
 

@@ -10,6 +10,7 @@ WorkError
 ├── ProofRefused     a check point is not proved
 ├── OutOfOrder       a delivery's step before its turn
 ├── VoiceRefused     nothing was recorded, or too much
+├── FillingBlocked   the gun stays locked
 ├── DeliveryBlocked  the customer's record is incomplete, or a check failed
 └── PhotoRefused     not a picture
 """
@@ -78,6 +79,10 @@ class OutOfOrder(WorkError):
 
 
 class DeliveryBlocked(WorkError):
+    pass
+
+
+class FillingBlocked(WorkError):
     pass
 
 

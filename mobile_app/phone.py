@@ -25,7 +25,7 @@ from mobile_app.tasks import Task, Tasks
 from mobile_app.voice_drafts import VOICE_DRAFTS, VoiceDraft, drop_voice_draft, keep_voice_note
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
-from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.errors import StoreError
 from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
@@ -166,6 +166,10 @@ class Phone:
 
     async def facilities(self) -> list[Facility]:
         return await self._in_thread(self.reference.facilities)
+
+    async def certificates(self) -> list[Certificate]:
+        """Those of the company and of its staff that were sent to this phone."""
+        return await self._in_thread(self.reference.certificates)
 
     async def cylinder(self, code_or_uid: str) -> Cylinder | None:
         return await self._in_thread(lambda: self.reference.cylinder(code_or_uid))

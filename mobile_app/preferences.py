@@ -20,6 +20,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     theme: Literal["day", "night"] = "day"
     server_url: str = DEFAULT_SERVER_URL
     instrument_verified_until: str = ""
+    # What the filling gun gives.
+    gun_medium: str = "LPG"
 
 
 def read_preferences(folder: Path, environment: Mapping[str, str] = os.environ) -> Preferences:

@@ -12,7 +12,7 @@ import msgspec
 from mobile_app.stores import Stores
 from sync.documents import BackendWritten, decode_backend
 from sync.documents.envelope import BackendDocument
-from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
 from sync.rules.geometry import Nearest, nearest_pipe
 from sync.store.store import Store
 
@@ -44,6 +44,9 @@ class Reference:
 
     def facilities(self) -> list[Facility]:
         return list(self._of(Facility))
+
+    def certificates(self) -> list[Certificate]:
+        return list(self._of(Certificate))
 
     def cylinder(self, code_or_uid: str) -> Cylinder | None:
         wanted = code_or_uid.strip().upper()

@@ -102,6 +102,7 @@ class Scale:
 
     def put(self, words: list[str]) -> str:
         self.weight_kg, self.at_target = float(words[0]), False
+        self.tick(0)
         return ""
 
     def set_number(self, name: str, words: list[str]) -> str:

@@ -45,6 +45,25 @@ async def scan(
     photo: PhotoDraft | None = None,
     task_id: str = "",
 ) -> Scanned:
+    told, cylinder = await identify(phone, code, method, tag_uid=tag_uid, photo=photo)
+    found = verdict(cylinder, code.strip(), phone.today(), purpose, tag_uid=tag_uid)
+    if not found.allowed:
+        await phone.record(
+            CylinderRefused,
+            photos=(photo,) if photo else (),
+            task_id=task_id,
+            scan=told,
+            purpose=purpose,
+            reasons=found.codes,
+            rules_version=RULES_VERSION,
+        )
+    photo_ids = (photo.id,) if photo and found.allowed else ()
+    return Scanned(verdict=found, scan=told, cylinder=cylinder, photo_ids=photo_ids)
+
+
+async def identify(
+    phone: Phone, code: str, method: ScanMethod, *, tag_uid: str = "", photo: PhotoDraft | None = None
+) -> tuple[CylinderScan, Cylinder | None]:
     """`code` as read; an empty tag is told by its `tag_uid` alone. A typed number needs a photo of the stamp."""
     code = code.strip()
     if not code and not tag_uid:
@@ -61,7 +80,6 @@ async def scan(
     cylinder = await phone.cylinder(code) if code else None
     if cylinder is None and tag_uid:
         cylinder = await phone.cylinder(tag_uid)
-    found = verdict(cylinder, code, phone.today(), purpose, tag_uid=tag_uid)
     told = CylinderScan(
         code=code or (cylinder.code if cylinder else tag_uid),
         method=method,
@@ -69,18 +87,7 @@ async def scan(
         tag_uid=tag_uid,
         photo=photo.id if photo else "",
     )
-    if not found.allowed:
-        await phone.record(
-            CylinderRefused,
-            photos=(photo,) if photo else (),
-            task_id=task_id,
-            scan=told,
-            purpose=purpose,
-            reasons=found.codes,
-            rules_version=RULES_VERSION,
-        )
-    photo_ids = (photo.id,) if photo and found.allowed else ()
-    return Scanned(verdict=found, scan=told, cylinder=cylinder, photo_ids=photo_ids)
+    return told, cylinder
 
 
 async def called_out(
