@@ -103,8 +103,9 @@ def import_models() -> MetaData:
     """Every table of every domain, for migrations and tests."""
     importlib.import_module("backend.audit")
     for module in pkgutil.iter_modules(backend.__path__, "backend."):
-        if module.ispkg and any(part.name == "models" for part in pkgutil.iter_modules(_path(module.name))):
-            importlib.import_module(f"{module.name}.models")
+        for part in pkgutil.iter_modules(_path(module.name)) if module.ispkg else ():
+            if part.name.endswith("models"):
+                importlib.import_module(f"{module.name}.{part.name}")
     return Base.metadata
 
 

@@ -65,7 +65,7 @@ async def post_reference(context: JobContext, timestamp: int) -> None:  # noqa: 
 @jobs.task(name="balance_stock", queueing_lock="balance_stock", pass_context=True, retry=_again)
 async def balance_stock(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
     """Yesterday's stock of every station and vehicle, and the days that late records have changed."""
-    for step in (cylinders.adopt_strays, cylinders.balance_stock):
+    for step in (cylinders.adopt_strays, cylinders.adopt_stray_tags, cylinders.balance_stock):
         done = 1
         while done:
             async with _database(context).sessions() as session, session.begin():
@@ -78,6 +78,14 @@ async def remind_inspections(context: JobContext, timestamp: int) -> None:  # no
     """Often, since cylinders are entered all day; each stage of each cylinder is told once."""
     async with _database(context).sessions() as session, session.begin():
         await cylinders.remind_all(session)
+
+
+@jobs.periodic(cron="*/10 * * * *")
+@jobs.task(name="post_tag_keys", queueing_lock="post_tag_keys", pass_context=True, retry=_again)
+async def post_tag_keys(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """Keys for electronic tags to units that do not have them yet."""
+    async with _database(context).sessions() as session, session.begin():
+        await cylinders.post_tag_keys(session)
 
 
 @jobs.periodic(cron="17 * * * *")

@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hub_admin: str = ""
     # The hub's address for phones, if it is not /sync/ on this server.
     public_hub_url: str = ""
+    # The cylinders' public page as anybody's phone reaches it, with a slash at the end; empty: tags carry no address.
+    public_page: str = ""
     # How many days back PostGIS may be restored from a backup: so long the hub keeps a quarter that is over.
     backup_days: int = 35
     # Seconds an access token is valid; the hub stops an open feed when it ends.

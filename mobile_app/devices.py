@@ -25,6 +25,7 @@ from device_bridge.tag_reader import TagReader, open_tag_reader
 from mobile_app.files import read_struct, write_durable
 from mobile_app.phone import Phone
 from mobile_app.shift.work import Probes
+from sync.documents.cylinders import ScanMethod
 
 DeviceKind = Literal["gps", "detector", "tags"]
 T = TypeVar("T")
@@ -84,6 +85,14 @@ def save_addresses(data_dir: Path, chosen: Addresses) -> None:
     for scale in filter(None, (chosen.scale, chosen.check_scale)):
         open_scale(scale)
     write_durable(data_dir / FILE_NAME, msgspec.json.encode(chosen))
+
+
+def tag_readers(data_dir: Path) -> dict[ScanMethod, TagReader]:
+    """Those that are set up, by what they read; an address that cannot be read is left out."""
+    with suppress(AddressInvalid):
+        found = tag_reader(data_dir)
+        return {"nfc": found} if found else {}
+    return {}
 
 
 def tag_reader(data_dir: Path) -> TagReader | None:

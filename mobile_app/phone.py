@@ -25,7 +25,7 @@ from mobile_app.tasks import Task, Tasks
 from mobile_app.voice_drafts import VOICE_DRAFTS, VoiceDraft, drop_voice_draft, keep_voice_note
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
-from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe, TagKeys
 from sync.errors import StoreError
 from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
@@ -173,6 +173,11 @@ class Phone:
 
     async def cylinder(self, code_or_uid: str) -> Cylinder | None:
         return await self._in_thread(lambda: self.reference.cylinder(code_or_uid))
+
+    async def tag_keys(self) -> TagKeys | None:
+        """The company's keys for its tags, believed by the office's signature; None before the first sync."""
+        keys = self.profile.signing_keys
+        return await self._in_thread(lambda: self.reference.tag_keys(keys))
 
     async def nearest_pipe(self, position: Position) -> Nearest | None:
         return await self._in_thread(lambda: self.reference.nearest_pipe(position.lon, position.lat))

@@ -4,7 +4,7 @@ Each kind is decoded once and again only when a file has changed.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import msgspec
@@ -12,8 +12,9 @@ import msgspec
 from mobile_app.stores import Stores
 from sync.documents import BackendWritten, decode_backend
 from sync.documents.envelope import BackendDocument
-from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe
+from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe, TagKeys
 from sync.rules.geometry import Nearest, nearest_pipe
+from sync.signatures import read_signed
 from sync.store.store import Store
 
 D = TypeVar("D", bound=BackendDocument)
@@ -49,8 +50,20 @@ class Reference:
         return list(self._of(Certificate))
 
     def cylinder(self, code_or_uid: str) -> Cylinder | None:
+        """By code, tag UID or the address of its public page."""
         wanted = code_or_uid.strip().upper()
+        if "://" in wanted:
+            wanted = wanted.rstrip("/").rpartition("/")[2]
         return self._cylinder_index().get(wanted) if wanted else None
+
+    def tag_keys(self, signing_keys: Mapping[str, str]) -> TagKeys | None:
+        """What anybody who can write to the hub could otherwise put in: believed by its signature alone."""
+        for store in self._stores.units():
+            for document in store.list(start="reference.tag_keys:", end="reference.tag_keys:\uffff"):
+                found = read_signed(document.id, document.body, signing_keys)
+                if isinstance(found, TagKeys):
+                    return found
+        return None
 
     def nearest_pipe(self, lon: float, lat: float) -> Nearest | None:
         lines = {pipe_id: pipe.line for pipe_id, pipe in self.pipes().items()}
@@ -60,7 +73,9 @@ class Reference:
         cylinders = self._of(Cylinder)
         with self._lock:
             if self._cylinders[0] is not cylinders:
-                index = {c.tag_uid.upper(): c for c in cylinders if c.tag_uid}
+                index = {uid.upper(): c for c in cylinders for uid in c.former_tags}
+                index |= {c.public_token.upper(): c for c in cylinders if c.public_token}
+                index |= {c.tag_uid.upper(): c for c in cylinders if c.tag_uid}
                 # A code wins over another cylinder's tag.
                 index |= {c.code.upper(): c for c in cylinders}
                 self._cylinders = (cylinders, index)

@@ -25,6 +25,8 @@ RECORD_TITLES: dict[str, tuple[str, str]] = {
     "works.reported": ("第三方施工", "Third-party works"),
     "cylinders.loaded": ("出库装车", "Cylinders loaded"),
     "cylinder.refused": ("禁止气瓶", "Cylinder refused"),
+    "tag.bound": ("绑定标签", "Tag bound"),
+    "tag.written": ("写标签", "Tag written"),
     "delivery.checked": ("随瓶安检", "Check at delivery"),
     "delivery.completed": ("送气签收", "Delivery"),
     "visit.failed": ("到访未成", "Visit failed"),

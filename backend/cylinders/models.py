@@ -16,6 +16,9 @@ def _words(kinds: Any) -> str:
     return ", ".join(f"'{kind}'" for kind in get_args(kinds))
 
 
+PUBLIC_TOKEN = text("left(replace(gen_random_uuid()::text, '-', ''), 12) || right(gen_random_uuid()::text, 12)")
+
+
 class Cylinder(Base):
     """`holder_*` is folded from the movements; the rest is the archive. `organisation_id` is its station."""
 
@@ -42,6 +45,8 @@ class Cylinder(Base):
         Index("ix_cylinders_holder", "holder_kind", "holder_id", "specification"),
         Index("ix_cylinders_last_heard_at", "organisation_id", "last_heard_at"),
         Index("ix_cylinders_unfolded", "id", postgresql_where=text("last_heard_at IS NULL")),
+        # A UID without colons, as `rules.plain_uid` writes it.
+        Index("ix_cylinders_tag_uid", text("upper(replace(tag_uid, ':', ''))"), postgresql_where=text("tag_uid <> ''")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -70,6 +75,10 @@ class Cylinder(Base):
     inspection_failed: Mapped[bool] = mapped_column(default=False)
     # What comes first, its inspection or the end of its service: by then it is inspected or scrapped.
     due_on: Mapped[date | None] = mapped_column(Computed("least(next_inspection_on, service_ends_on)", persisted=True))
+    # Those that were on it before: none is ever used again.
+    former_tags: Mapped[list[str]] = mapped_column(default=list)
+    # Names it on its public page: 96 random bits that PostgreSQL draws, so that no import has to.
+    public_token: Mapped[str] = mapped_column(unique=True, server_default=PUBLIC_TOKEN)
     # Where in the station it stands (库位).
     storage_position: Mapped[str] = mapped_column(default="")
     registered_at: Mapped[datetime]

@@ -327,6 +327,12 @@ async def mark_seen(session: AsyncSession, caller: Caller, reminder_id: str) -> 
     await service.mark_seen(session, caller, reminder_id)
 
 
+@post("/tag-keys/{company_id:str}/replace", guards=[requires("devices.manage")])
+async def replace_tag_key(session: AsyncSession, caller: Caller, company_id: str) -> dict[str, int]:
+    """A phone was lost: tags are written under a new key, and nothing is believed under the old ones."""
+    return {"number": await service.replace_tag_key(session, caller, company_id)}
+
+
 router = Router(
     "/api/cylinders",
     tags=["cylinders"],
@@ -351,6 +357,7 @@ router = Router(
         list_lost,
         export_lost,
         delete_cylinder,
+        replace_tag_key,
     ],
 )
 stock_router = Router("/api/stock", tags=["cylinders"], route_handlers=[list_stock, export_stock, list_balances])

@@ -178,6 +178,12 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
         ("prepaid", "预付", "Prepaid"),
         ("account", "记账", "On account"),
     ),
+    "tag_replacement_reason": _entries(
+        ("damaged", "标签损坏", "Tag damaged"),
+        ("peeled", "标签被剥离", "Tag peeled off"),
+        ("lost", "标签遗失", "Tag lost"),
+        ("unreadable", "读不出", "Cannot be read"),
+    ),
     "returned_cylinder_fault": _entries(
         ("not_owned", "非本企业", "Not the company's"),
         ("tag_damaged", "标签损坏", "Tag damaged"),

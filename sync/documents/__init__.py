@@ -26,7 +26,9 @@ from sync.documents.reference import (
     Facility,
     InspectionReminder,
     Pipe,
+    TagKeys,
 )
+from sync.documents.tags import TagBound, TagWritten
 from sync.documents.tasks import DeliveryTask, PatrolTask
 from sync.documents.vehicles import VehicleTracked
 
@@ -43,6 +45,8 @@ FieldRecord = (
     | CylindersLoaded
     | CylindersStored
     | CylinderRefused
+    | TagBound
+    | TagWritten
     | DeliveryChecked
     | DeliveryCompleted
     | VisitFailed
@@ -68,6 +72,7 @@ BackendWritten = (
     | InspectionReminder
     | ChoiceList
     | CompanySettings
+    | TagKeys
 )
 
 FIELD_TYPES: dict[str, type[Record]] = {str(t.__struct_config__.tag): t for t in FieldRecord.__args__}

@@ -1,5 +1,6 @@
 """What a worker does with cylinders (气瓶): scans, loads, meets one that is not to be supplied. Clause 5.8."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,6 +8,22 @@ import msgspec
 from sync.documents.envelope import Id, Record, Word, label
 
 ScanMethod = Literal["qr", "barcode", "nfc", "uhf", "typed"]
+
+
+class TagSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was read from a tag, kept with the record (5.8.7-3b): whether it may be believed, and its newest entry.
+
+    `state` as `device_bridge.tag_content` has it; customer's name and address stay on the tag.
+    """
+
+    state: Annotated[Word, label("标签核验", "Tag verified", min_length=1)]
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] = 0
+    factory_number: Annotated[Word, label("出厂编号", "Factory number")] = ""
+    next_inspection_on: Annotated[date, label("下次检验日期", "Next inspection")] | None = None
+    filling_company: Annotated[Word, label("充装单位", "Filling company")] = ""
+    filled_on: Annotated[date, label("末次充装日期", "Last filled on")] | None = None
+    gross_kg: Annotated[float, label("瓶气总重", "Gross weight", unit="kg", ge=0)] | None = None
+    delivered_on: Annotated[date, label("送达日期", "Delivered on")] | None = None
 
 
 class CylinderScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -17,6 +34,7 @@ class CylinderScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cylinder_id: Word = ""
     tag_uid: Annotated[Word, label("标签 UID", "Tag UID")] = ""
     photo: Annotated[Word, label("钢印照片", "Photo of the stamp")] = ""
+    tag: Annotated[TagSaid, label("标签内容", "What the tag says")] | None = None
 
 
 class CylindersLoaded(Record, tag="cylinders.loaded", frozen=True, kw_only=True):

@@ -50,6 +50,28 @@ class Cylinder(BackendDocument, tag="reference.cylinder", frozen=True, kw_only=T
     tare_kg: Annotated[float, label("皮重", "Tare", unit="kg")] | None = None
     water_capacity_l: Annotated[float, label("水容积", "Water capacity", unit="L")] | None = None
     inspected_by: Annotated[Word, label("检验单位", "Inspected by")] = ""
+    # Tags that were on it once: none of them may be used again (5.8.6-4b).
+    former_tags: Annotated[tuple[Word, ...], label("作废标签", "Former tags")] = ()
+    factory_number: Annotated[Word, label("出厂编号", "Factory number")] = ""
+    # What the QR code and the tag's public page name it by: not to be guessed from any other.
+    public_token: Word = ""
+
+
+class TagSecret(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`secret` is 16 bytes in base64. A retired one is known to a phone that was lost: it proves nothing any more."""
+
+    secret: Word
+    retired: bool = False
+
+
+class TagKeys(BackendDocument, tag="reference.tag_keys", frozen=True, kw_only=True):
+    """The company's keys for its tags, the one to write with first; `_id` is `reference.tag_keys:company`.
+
+    Believed with the backend's signature only. `public_url`: where the public page is, before a cylinder's token.
+    """
+
+    keys: tuple[TagSecret, ...]
+    public_url: Word = ""
 
 
 class Certificate(BackendDocument, tag="reference.certificate", frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from backend.cylinders.models import Cylinder
 from backend.cylinders.rules import plain_uid
 from backend.cylinders.schemas import RejectedRow
 from backend.cylinders.service.dead_tags import dead_among
+from backend.cylinders.tag_models import CylinderTag
 from backend.reference import service as reference
 from backend.reference.schemas import InspectionPeriod
 from backend.scope import Caller
@@ -78,10 +79,16 @@ async def _held(session: AsyncSession, company_id: str, codes: set[str]) -> dict
 
 
 async def _carried(session: AsyncSession, company_id: str, tags: set[str]) -> dict[str, str]:
-    """Plain UID -> the code of the cylinder that carries it."""
+    """Plain UID -> the code of the cylinder that carries it, or was the first to: no other ever may (5.8.6-4b)."""
     uid = func.upper(func.replace(Cylinder.tag_uid, ":", ""))
     wanted = (Cylinder.company_id == company_id, Cylinder.tag_uid != "", one_of(uid, sorted(tags)))
-    return {found: code for found, code in await session.execute(select(uid, Cylinder.code).where(*wanted))}  # noqa: C416 - rows are Row objects
+    found = {tag: code for tag, code in await session.execute(select(uid, Cylinder.code).where(*wanted))}  # noqa: C416 - rows are Row objects
+    owners = select(CylinderTag.uid, Cylinder.code, Cylinder.company_id).join(
+        Cylinder, Cylinder.id == CylinderTag.cylinder_id
+    )
+    for tag, code, owner in await session.execute(owners.where(one_of(CylinderTag.uid, sorted(tags)))):
+        found[tag] = code if owner == company_id else "另一企业 / another company"
+    return found
 
 
 def _repeats(row: ReadRow, codes: dict[str, int], uids: dict[str, int]) -> list[Flaw]:

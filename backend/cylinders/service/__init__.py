@@ -20,6 +20,15 @@ from backend.cylinders.service.reminders import list_reminders, mark_seen, remin
 from backend.cylinders.service.scrapping import list_scrappings, scrap_cylinder, undo_scrapping
 from backend.cylinders.service.showing import find_cylinder, list_cylinders, regulator_items, scrapped_among
 from backend.cylinders.service.stock import balance_stock, list_balances, list_stock
+from backend.cylinders.service.tag_keys import post_tag_keys, replace_tag_key
+from backend.cylinders.service.tags import (
+    adopt_stray_tags,
+    bind_in_archive,
+    record_bindings,
+    record_writings,
+    refold_tags,
+    require_free_tags,
+)
 
 __all__ = [
     "HeldCylinder",
@@ -27,8 +36,10 @@ __all__ = [
     "OfficeMovement",
     "Scanned",
     "adopt",
+    "adopt_stray_tags",
     "adopt_strays",
     "balance_stock",
+    "bind_in_archive",
     "bury",
     "change_cylinder",
     "count_due",
@@ -52,13 +63,19 @@ __all__ = [
     "mark_seen",
     "moment_of",
     "note_inspected",
+    "post_tag_keys",
+    "record_bindings",
     "record_movements",
     "record_office_movements",
+    "record_writings",
     "refold",
+    "refold_tags",
     "refuse_dead",
     "regulator_items",
     "remind",
     "remind_all",
+    "replace_tag_key",
+    "require_free_tags",
     "scrap_cylinder",
     "scrapped_among",
     "undo_scrapping",

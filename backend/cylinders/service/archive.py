@@ -19,6 +19,7 @@ from backend.cylinders.service.posting import document_id, post, unknown
 from backend.cylinders.service.scrapping import write_scrapping
 from backend.cylinders.service.showing import find_cylinder
 from backend.cylinders.service.stays import mark_days, mark_whole_way
+from backend.cylinders.service.tags import adopt_bindings, bind_in_archive, forget_archived, require_free_tags
 from backend.db import new_key
 from backend.errors import ConflictingError, UnusableError
 from backend.intake import service as intake
@@ -47,6 +48,7 @@ async def create_cylinder(session: AsyncSession, caller: Caller, given: Cylinder
     await refuse_dead(session, given.tag_uid)
     await _write(session, caller, cylinder, msgspec.structs.replace(given, scrapped=False))
     await adopt(session, [cylinder.id])
+    await adopt_bindings(session, [cylinder.id])
     if given.scrapped:
         today = now.astimezone(BEIJING).date()
         await write_scrapping(session, caller, cylinder, ScrapIn(reason="registered", scrapped_on=today))
@@ -74,6 +76,7 @@ async def _write(session: AsyncSession, caller: Caller, cylinder: Cylinder, give
     await _check_size(session, cylinder.company_id, given.specification)
     if cylinder.specification and cylinder.specification != given.specification:
         await mark_whole_way(session, cylinder.id)
+    await require_free_tags(session, {given.tag_uid: cylinder.id})
     for name in CylinderIn.__struct_fields__:
         setattr(cylinder, name, getattr(given, name))
     cylinder.tag_uid = given.tag_uid.strip().upper()
@@ -82,6 +85,7 @@ async def _write(session: AsyncSession, caller: Caller, cylinder: Cylinder, give
         raise UnusableError("cylinder.service_ends", "使用年限早于制造年月。", "Its service ends before it was made.")
     session.add(cylinder)
     await session.flush()
+    await bind_in_archive(session, [cylinder], caller.staff_id)
     await audit.record(
         session,
         caller,
@@ -154,6 +158,7 @@ async def delete_cylinder(session: AsyncSession, caller: Caller, cylinder_id: st
         )
     await intake.withdraw(session, unit_id=cylinder.organisation_id, document_id=document_id(cylinder))
     await mark_days(session, [("station", cylinder.registered_with, cylinder.registered_at)])
+    await forget_archived(session, cylinder.id)
     await session.delete(cylinder)
     await session.flush()
     facts = {"code": cylinder.code}

@@ -36,20 +36,20 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
 
 async def record_movements(session: AsyncSession, recorded: Sequence[tuple[Taken[Any], Sequence[Scanned]]]) -> None:
     """Each cylinder of these records, once; then who holds it is folded anew."""
-    known = await _known(session, recorded)
+    known = await known_cylinders(session, [(t.company_id, each.scan) for t, scanned in recorded for each in scanned])
     rows = [_movement(taken, each, known) for taken, scanned in recorded for each in scanned]
     rows.sort(key=lambda row: (row["record_id"], row["kind"], row["code"]))
     await insert_new(session, CylinderMovement, rows)
     await refold(session, {row["cylinder_id"] for row in rows if row["cylinder_id"] is not None})
 
 
-def _movement(taken: Taken[Any], each: Scanned, known: Mapping[tuple[str, str], str]) -> Row:
+def _movement(taken: Taken[Any], each: Scanned, known: Mapping[tuple[str, CylinderScan], str | None]) -> Row:
     company_id, scan = taken.company_id, each.scan
     return {
         "record_id": taken.record.id,
         "organisation_id": taken.organisation_id,
         "company_id": company_id,
-        "cylinder_id": known.get((company_id, _key(scan))) or known.get((company_id, scan.code)),
+        "cylinder_id": known[company_id, scan],
         "code": scan.code,
         "kind": each.kind,
         "at": taken.recorded_at,
@@ -70,24 +70,26 @@ def _key(scan: CylinderScan) -> str:
     return scan.cylinder_id.rpartition(":")[2]
 
 
-async def _known(
-    session: AsyncSession, recorded: Sequence[tuple[Taken[Any], Sequence[Scanned]]]
-) -> dict[tuple[str, str], str]:
-    """Cylinder ids by company and id, and by company and code."""
-    scans = [each.scan for _, scanned in recorded for each in scanned]
+async def known_cylinders(
+    session: AsyncSession, scans: Collection[tuple[str, CylinderScan]]
+) -> dict[tuple[str, CylinderScan], str | None]:
+    """The cylinder's id for each company and scan, by the id that the phone knew, else by the code."""
     rows = await session.execute(
         select(Cylinder.company_id, Cylinder.id, Cylinder.code).where(
-            one_of(Cylinder.company_id, {taken.company_id for taken, _ in recorded}),
+            one_of(Cylinder.company_id, {company_id for company_id, _ in scans}),
             or_(
-                one_of(Cylinder.id, {key for scan in scans if (key := _key(scan))}),
-                one_of(Cylinder.code, {scan.code for scan in scans}),
+                one_of(Cylinder.id, {key for _, scan in scans if (key := _key(scan))}),
+                one_of(Cylinder.code, {scan.code for _, scan in scans}),
             ),
         )
     )
     found: dict[tuple[str, str], str] = {}
     for company_id, cylinder_id, code in rows:
         found |= {(company_id, cylinder_id): cylinder_id, (company_id, code): cylinder_id}
-    return found
+    return {
+        (company_id, scan): found.get((company_id, _key(scan))) or found.get((company_id, scan.code))
+        for company_id, scan in scans
+    }
 
 
 async def adopt(session: AsyncSession, cylinder_ids: Collection[str]) -> None:

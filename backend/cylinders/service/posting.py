@@ -16,6 +16,7 @@ POSTED = (
     *("code", "specification", "medium", "tag_uid", "manufacturer", "made_on", "next_inspection_on"),
     *("service_ends_on", "owned", "scrapped", "tag_torn", "inspection_failed", "tare_kg", "water_capacity_l"),
     "inspected_by",
+    *("former_tags", "factory_number", "public_token"),
 )
 
 
@@ -25,7 +26,8 @@ def document_id(cylinder: Any) -> str:
 
 
 def document(cylinder: Any) -> documents.Cylinder:
-    return documents.Cylinder(id=document_id(cylinder), **{name: getattr(cylinder, name) for name in POSTED})
+    fields = {name: getattr(cylinder, name) for name in POSTED}
+    return documents.Cylinder(id=document_id(cylinder), **fields | {"former_tags": tuple(cylinder.former_tags)})
 
 
 async def post(session: AsyncSession, cylinder: Cylinder) -> None:

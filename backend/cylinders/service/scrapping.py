@@ -15,6 +15,7 @@ from backend.cylinders.service.movements import refold
 from backend.cylinders.service.office import OfficeMovement, moment_of, record_office_movements
 from backend.cylinders.service.posting import post, unknown
 from backend.cylinders.service.showing import find_cylinder
+from backend.cylinders.service.tags import bind_in_archive
 from backend.db import new_key
 from backend.errors import ConflictingError, UnusableError
 from backend.reference import service as reference
@@ -82,6 +83,7 @@ async def undo_scrapping(session: AsyncSession, caller: Caller, cylinder_id: str
         await bury(session, cylinder, "scrapped", dead)
     cylinder.scrapped = False
     await session.flush()
+    await bind_in_archive(session, [cylinder], caller.staff_id)
     await refold(session, [cylinder.id])
     facts = {"code": cylinder.code, "reason": reason, "dead_tag": dead}
     await _tell(session, caller, cylinder, "cylinder.scrapping_undone", facts)

@@ -30,7 +30,8 @@ _ARCHIVED = (
     "registered_at",
 )
 _LISTED = (
-    *("id", "organisation_id", *POSTED, *_ARCHIVED, "storage_position", "holder_kind", "holder_id", "holder_since"),
+    *(name for name in (*POSTED, *_ARCHIVED) if name in CylinderLine.__struct_fields__),
+    *("id", "organisation_id", "storage_position", "holder_kind", "holder_id", "holder_since"),
 )
 _REPORTED = (
     *("code", "factory_number", "specification", "standard", "medium", "tag_uid", "manufacturer", "made_on"),

@@ -49,12 +49,13 @@ class TestFilled:
     async def test_check_filling_and_check_are_in_the_system_whatever_arrives_first(
         self, session: AsyncSession
     ) -> None:
-        for order in itertools.permutations(range(3)):
+        for turn, order in enumerate(itertools.permutations(range(3))):
             station = await make_filling_station(session)
-            made = await make_fillable(session, station, "35-1")
-            before = checked_before(station, "35-1", residual_pressure_mpa=0.1, ambient_c=-25.0)
-            done = filled(station, "35-1", before.id)
-            after = checked_after(station, "35-1", done.id)
+            code = f"35-{turn}"  # a tag is one in the world, so each company's cylinder has its own
+            made = await make_fillable(session, station, code)
+            before = checked_before(station, code, residual_pressure_mpa=0.1, ambient_c=-25.0)
+            done = filled(station, code, before.id)
+            after = checked_after(station, code, done.id)
             told = [(before, MORNING), (done, MORNING + MINUTE), (after, MORNING + 2 * MINUTE)]
             for number in order:
                 await take(session, station.company, station.filler, told[number][0], at=told[number][1])
