@@ -5,7 +5,7 @@ whether there is one row or a thousand, 5 to 7 us of Python a row. An `executema
 temporary table besides wherever a row may be there already; at the database itself it is no slower than either.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache, partial
 from operator import itemgetter
 from typing import Any, Self
@@ -53,11 +53,22 @@ async def insert_rows(session: AsyncSession, table: type[Base], rows: Sequence[M
 
 async def insert_new(session: AsyncSession, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> set[Any]:
     """Leaves alone what is there already; answers the first key column of those that were not."""
-    if not rows:
-        return set()
-    key = next(iter(table.__table__.primary_key)).name
-    statement = _insert(table, _columns(table, rows[0]), f'ON CONFLICT DO NOTHING RETURNING "{key}"')
-    return set(await session.scalars(statement, _given(table, rows)))
+    return await prepare_new(table, rows)(session)
+
+
+def prepare_new(
+    table: type[Base], rows: Sequence[Mapping[str, Any]]
+) -> Callable[[AsyncSession], Coroutine[None, None, set[Any]]]:
+    """`insert_new` in two steps: what it costs before the database is asked may be spent in a thread."""
+    if rows:
+        key = next(iter(table.__table__.primary_key)).name
+        statement = _insert(table, _columns(table, rows[0]), f'ON CONFLICT DO NOTHING RETURNING "{key}"')
+        given = _given(table, rows)
+
+    async def insert(session: AsyncSession) -> set[Any]:
+        return set(await session.scalars(statement, given)) if rows else set()
+
+    return insert
 
 
 async def upsert_rows(
@@ -203,11 +214,7 @@ def _is_shared(rows: Sequence[Mapping[str, Any]], name: str, value: Any) -> bool
 
 
 def _json(value: Any) -> Json:
-    return Json(value, dumps=_dumps)
-
-
-def _dumps(value: Any) -> bytes:
-    return msgspec.json.encode(value, enc_hook=_encode)
+    return Json(msgspec.json.encode(value, enc_hook=_encode), dumps=_same)
 
 
 def _encode(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
-from backend.bulk import each_of, insert_new, insert_rows, one_of
+from backend.bulk import each_of, insert_new, insert_rows, one_of, prepare_new
 from backend.intake import clocks, quarantined, receipts, service
 from backend.intake.models import Fact, FactPhoto, IntakeEntry
 from backend.intake.owners import find_owner
@@ -111,10 +111,13 @@ async def _take(
         return 0
     batch = _Batch(database, await find_owner(session, database.owner), received_at, answers=answers)
     await _judge(session, batch, fresh, setup)
+    # While PostgreSQL writes the facts.
+    log = asyncio.ensure_future(asyncio.to_thread(_entries, batch))
     takens = await _store_facts(session, batch)
     if takens:
         batch.answers += await take_all(session, takens, setup.takes)
-    await _write_down(session, batch)
+    await (await log)(session)
+    await _hold(session, batch)
     await receipts.send(session, database, batch.answers)
     if batch.owner is not None and batch.good:
         company_id = batch.owner.company_id
@@ -169,7 +172,8 @@ async def _hold_one(
 ) -> None:
     batch = _Batch(database, await find_owner(session, database.owner), received_at)
     batch.refused.append((arrived, Refused("not_taken", repr(error)[:500])))
-    await _write_down(session, batch)
+    await _entries(batch)(session)
+    await _hold(session, batch)
     await receipts.send(session, database, batch.answers)
 
 
@@ -275,19 +279,21 @@ def _fact_row(taken: Taken[Any], body: bytes) -> dict[str, Any]:
     }
 
 
-async def _write_down(session: AsyncSession, batch: _Batch) -> None:
-    """The log of this batch, and what was refused for the office."""
+def _entries(batch: _Batch) -> Callable[[AsyncSession], Coroutine[None, None, set[Any]]]:
+    """What writes the log of this batch."""
     rows = [_entry(batch, one, "accepted", record.device_id, record.record_number) for one, record in batch.good]
-    for one, record in batch.duplicates:
-        rows.append(_entry(batch, one, "duplicate", record.device_id, record.record_number))
-        batch.answers.append(receipts.accepted(one.id, one.rev, record.device_id))
+    rows += [_entry(batch, one, "duplicate", rec.device_id, rec.record_number) for one, rec in batch.duplicates]
     for one, _ in batch.refused:
         fields = loose_fields(one.body)
         number = fields.get("record_number")
         known = number if isinstance(number, int) and 0 < number < 2**62 else None
         rows.append(_entry(batch, one, "quarantined", storable(str(fields.get("device_id", ""))[:200]), known))
-    rows.sort(key=lambda row: (row["doc_id"], row["rev"]))
-    await insert_new(session, IntakeEntry, rows)
+    return prepare_new(IntakeEntry, sorted(rows, key=lambda row: (row["doc_id"], row["rev"])))
+
+
+async def _hold(session: AsyncSession, batch: _Batch) -> None:
+    """What was refused, for the office; what came once more is answered once more."""
+    batch.answers += [receipts.accepted(one.id, one.rev, record.device_id) for one, record in batch.duplicates]
     if batch.refused:
         batch.answers += await quarantined.hold(
             session, batch.database, batch.refused, owner=batch.owner, received_at=batch.received_at
