@@ -15,13 +15,14 @@ class Entry(msgspec.Struct, frozen=True):
     bottom: bool = False
 
 
+_LEDGERS = frozenset({"station.view", "staff.view", "delivery.view", "certificate.view"})
 NAVIGATION = (
     Entry("/", "一张图", "icon:map", frozenset({"network.view"})),
     Entry("/hazards", "隐患", "icon:warning", frozenset({"hazard.view"}), "hazards"),
     Entry("/tasks", "任务", "icon:assignment", frozenset({"patrol.view"})),
     Entry("/deliveries", "送气", "icon:local_shipping", frozenset({"delivery.view"})),
     Entry("/cylinders", "气瓶", "icon:propane_tank", frozenset({"cylinder.view"})),
-    Entry("/ledgers", "台账", "icon:menu_book", frozenset({"station.view", "staff.view", "certificate.view"})),
+    Entry("/ledgers", "台账", "icon:menu_book", _LEDGERS),
     Entry("/review", "待核实", "icon:rule", frozenset({"records.review"}), "review"),
     Entry("/devices", "设备", "icon:devices", frozenset({"devices.manage"})),
     Entry("/staff", "人员", "icon:badge", frozenset({"accounts.manage"})),

@@ -13,6 +13,7 @@ from web_console.pages import (
     cylinders,
     databases,
     deliveries,
+    delivery_lists,
     devices,
     employees,
     findings,
@@ -29,6 +30,7 @@ from web_console.pages import (
     stock,
     tasks,
     todo,
+    vehicles,
 )
 from web_console.rendering import STATIC
 from web_console.visiting import known
@@ -60,12 +62,14 @@ pages = Router(
         *hazards.handlers,
         *tasks.handlers,
         *plans.handlers,
+        *delivery_lists.handlers,
         *deliveries.handlers,
         *customers.handlers,
         *cylinders.handlers,
         *stock.handlers,
         *ledgers.handlers,
         *stations.handlers,
+        *vehicles.handlers,
         *employees.handlers,
         *certificates.handlers,
         *review.handlers,

@@ -209,7 +209,9 @@ class OftenMissed(msgspec.Struct, frozen=True, kw_only=True):
     """A customer met in vain again and again, for the community's list."""
 
     customer_id: str
+    customer_code: str
     customer_name: str
+    community: str
     address: str
     visits: int
     last_at: datetime

@@ -1,18 +1,26 @@
 """Vehicles over HTTP."""
 
 from datetime import datetime
+from typing import Annotated
 
+import msgspec
 from litestar import Response, Router, get, post, put
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.pages import EXPORT_MOST, Limit, Offset, Page
+from backend.photos.service import PhotoStore
 from backend.scope import Caller, requires
+from backend.settings import Settings
 from backend.tables import xlsx_response
 from backend.vehicles import service
 from backend.vehicles.schemas import TrackOut, VehicleIn, VehicleLine, VehicleOut
 
 _VIEW = [requires("delivery.view")]
 _EDIT = [requires("delivery.plan")]
+_LARGEST_BODY = 16 * 1024 * 1024
 _HEADS = {
     "district": "所属行政区域",
     "owner": "所属企业",
@@ -23,6 +31,10 @@ _HEADS = {
     "registered_at": "登记时间",
     "on_board": "车上气瓶",
 }
+
+
+class PhotoForm(msgspec.Struct, kw_only=True):
+    file: UploadFile
 
 
 @get("/", guards=_VIEW)
@@ -70,6 +82,24 @@ async def change_vehicle(session: AsyncSession, caller: Caller, vehicle_id: str,
     return await service.change_vehicle(session, caller, vehicle_id, data)
 
 
+@put("/{vehicle_id:str}/photo", guards=_EDIT, request_max_body_size=_LARGEST_BODY)
+async def set_photo(
+    data: Annotated[PhotoForm, Body(media_type=RequestEncodingType.MULTI_PART)],
+    session: AsyncSession,
+    caller: Caller,
+    settings: Settings,
+    vehicle_id: str,
+) -> VehicleOut:
+    return await service.set_photo(session, caller, PhotoStore.of(settings), vehicle_id, await data.file.read())
+
+
+@get("/{vehicle_id:str}/photo", guards=_VIEW)
+async def open_photo(session: AsyncSession, caller: Caller, settings: Settings, vehicle_id: str) -> Response[bytes]:
+    picture = await service.open_photo(session, caller, PhotoStore.of(settings), vehicle_id)
+    headers = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
 @get("/{vehicle_id:str}/track", guards=_VIEW)
 async def find_track(
     session: AsyncSession, caller: Caller, vehicle_id: str, since: datetime, until: datetime
@@ -80,5 +110,14 @@ async def find_track(
 router = Router(
     "/api/vehicles",
     tags=["vehicles"],
-    route_handlers=[list_vehicles, export_vehicles, create_vehicle, find_vehicle, change_vehicle, find_track],
+    route_handlers=[
+        list_vehicles,
+        export_vehicles,
+        create_vehicle,
+        find_vehicle,
+        change_vehicle,
+        find_track,
+        set_photo,
+        open_photo,
+    ],
 )

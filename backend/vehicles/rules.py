@@ -1,16 +1,21 @@
 """How plates are written, and which of a round's fixes belong to its line."""
 
+import io
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+from PIL import Image, ImageOps
 
 # A fix worse than this says little about where a vehicle was.
 _MAX_ACCURACY_M = 100.0
 # Faster than any vehicle in a town: the receiver jumped.
 _MAX_SPEED_MPS = 45.0
 _METRES_PER_DEGREE = 111_320.0
+# Enough to read a plate in the photo.
+_LONGEST_SIDE = 1600
 
 
 class TrackFix(msgspec.Struct, frozen=True):
@@ -23,6 +28,23 @@ class TrackFix(msgspec.Struct, frozen=True):
 def plain_plate(plate: str) -> str:
     """`吉·演示01` and `吉 演示01` are one vehicle."""
     return "".join(c for c in plate.upper() if c not in " ·.・•-")
+
+
+def picture_of(content: bytes) -> bytes:
+    """A JPEG of at most `_LONGEST_SIDE`, upright, without what the camera wrote about place and owner. Raises
+    `ValueError` for what is no picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as opened:
+                upright = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError("no picture") from error
+    upright.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    out = io.BytesIO()
+    upright.save(out, "JPEG", quality=85)
+    return out.getvalue()
 
 
 def track_line(chunks: Iterable[tuple[datetime, Sequence[Sequence[float | None]]]]) -> list[TrackFix]:

@@ -18,7 +18,6 @@ class VehicleIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     plate: Name
     district: Word = ""
     owner: Word = ""
-    photo_id: Word = ""
     driver_id: Word = ""
     note: Word = ""
     retired: bool = False

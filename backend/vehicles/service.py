@@ -1,5 +1,7 @@
 """Vehicles: the ledger (E5.8.3-2), where each is and drove (E5.8.3-8), and what is on it now."""
 
+import asyncio
+import hashlib
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,10 +19,11 @@ from backend.cylinders import service as cylinders
 from backend.db import new_key
 from backend.errors import ConflictingError, MissingError, UnusableError
 from backend.pages import EXPORT_MOST, Page
+from backend.photos.service import PhotoStore
 from backend.reference import service as reference
 from backend.scope import Caller, scoped, within
 from backend.vehicles.models import Vehicle, VehicleTrack
-from backend.vehicles.rules import distance_m, plain_plate, track_line
+from backend.vehicles.rules import distance_m, picture_of, plain_plate, track_line
 from backend.vehicles.schemas import (
     LoadedCylinder,
     TrackOut,
@@ -52,6 +55,39 @@ async def change_vehicle(session: AsyncSession, caller: Caller, vehicle_id: str,
         raise UnusableError("vehicle.company", "车辆不能转到别的企业。", "A vehicle stays with its company.")
     await _write(session, caller, vehicle, given)
     return await find_vehicle(session, caller, vehicle.id)
+
+
+async def set_photo(
+    session: AsyncSession, caller: Caller, store: PhotoStore, vehicle_id: str, content: bytes
+) -> VehicleOut:
+    vehicle = await _find(session, caller, vehicle_id, change=True)
+    try:
+        picture = await asyncio.to_thread(picture_of, content)
+    except ValueError as error:
+        raise UnusableError(
+            "vehicle.photo",
+            "这不是能打开的照片。",
+            "This is no picture that opens.",
+            action="上传 JPEG、PNG 或 WebP 照片",
+            action_en="Send a JPEG, PNG or WebP",
+        ) from error
+    photo_id = f"photo:{hashlib.sha256(picture).hexdigest()}"
+    await store.put(photo_id, picture)
+    vehicle.photo_id = photo_id
+    await session.flush()
+    unit = vehicle.organisation_id
+    facts = {"photo_id": photo_id}
+    await audit.record(session, caller, "vehicle.photo", "vehicle", vehicle.id, facts, organisation_id=unit)
+    await events.announce(session, "vehicle.changed", vehicle.id, unit)
+    return await find_vehicle(session, caller, vehicle.id)
+
+
+async def open_photo(session: AsyncSession, caller: Caller, store: PhotoStore, vehicle_id: str) -> bytes:
+    """`MissingError` where there is none, or the vehicle is not this caller's to see."""
+    vehicle = await _find(session, caller, vehicle_id)
+    if not vehicle.photo_id:
+        raise MissingError("vehicle.no_photo", "没有照片。", "There is no photograph.")
+    return await store.get(vehicle.photo_id)
 
 
 async def _write(session: AsyncSession, caller: Caller, vehicle: Vehicle, given: VehicleIn) -> None:

@@ -33,6 +33,7 @@ from sync.documents.envelope import Moment, Position, Record, encode_body, new_i
 from sync.documents.photos import Photo, VoiceNote
 from tests.factories import accounts, records
 from tests.web_console.ledgers import write_ledgers
+from tests.web_console.rounds import write_round
 from tests.web_console.town import crossing, write_facilities, write_pipes
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -121,6 +122,7 @@ class Scene(msgspec.Struct):
     works_id: str = ""
     wang: Phone | None = None
     order_id: str = ""
+    vehicle_id: str = ""
     incomplete_id: str = ""
     cylinder_id: str = ""
     station_id: str = ""
@@ -419,3 +421,4 @@ async def _round(session: AsyncSession, scene: Scene, orders: list[Any]) -> None
         next_appointment=NOW.date() + timedelta(days=1),
     )
     await wang.send(session, refused, loaded, check, delivered, missed)
+    await write_round(session, scene, orders, NOW)

@@ -3,8 +3,12 @@
 import json
 from datetime import datetime, timedelta
 
+import pytest
+
+from backend.tables import read_table
 from tests.web_console.conftest import Visitor
 from tests.web_console.scene import Scene
+from tests.web_console.town import crossing
 from web_console.rendering import BEIJING
 
 
@@ -45,6 +49,96 @@ class TestOrders:
         answer = await dispatcher.post("/deliveries", form)
         assert answer.status_code == 422
         assert "截止时间应晚于开始时间" in answer.text
+
+    async def test_opened_one_shows_the_contract_and_where_it_was_delivered(self, dispatcher: Visitor, scene: Scene):
+        opened = (await dispatcher.get(f"/deliveries/{scene.order_id}", part=True)).text
+        assert "配送位置" in opened
+        assert "126." in opened
+        assert "供用气合同" in opened
+
+    async def test_a_record_is_voided_with_its_reason(self, admin: Visitor, scene: Scene):
+        page = (await admin.get("/api/deliveries/")).json()
+        record = next(d for d in page["items"] if d["delivered"][0]["code"] == "99-000001")
+        path = f"/deliveries/records/{record['id']}/void"
+        assert (await admin.post(path, {"reason": ""})).status_code == 422
+        assert (await admin.post(path, {"reason": "误录"})).status_code == 204
+        assert (await admin.post(path, {"reason": "误录"})).status_code == 409
+
+    async def test_a_neighbour_voids_nothing(self, neighbour: Visitor, admin: Visitor):
+        record = (await admin.get("/api/deliveries/")).json()["items"][0]["id"]
+        assert (await neighbour.post(f"/deliveries/records/{record}/void", {"reason": "x"})).status_code == 404
+
+    async def test_the_filtered_list_goes_into_a_workbook(self, dispatcher: Visitor, scene: Scene):
+        answer = await dispatcher.get("/deliveries/export.xlsx", staff_id=scene.wang.staff.id)
+        rows = read_table(answer.content)
+        assert rows[0][0] == "配送单号"
+        assert len(rows) >= 4
+        none = await dispatcher.get("/deliveries/export.xlsx", staff_id="nobody")
+        assert len(read_table(none.content)) < 3
+
+
+class TestBesideTheOrders:
+    async def test_a_day_shows_each_drivers_orders(self, dispatcher: Visitor):
+        page = (await dispatcher.get("/deliveries/day")).text
+        assert "演示-王送气" in page
+        assert "林场小区3号楼" in page
+        assert "这天没有配送单" in (await dispatcher.get("/deliveries/day", day="2020-01-01")).text
+
+    async def test_deposit_slips_and_what_is_held_of_each_customer(self, dispatcher: Visitor, neighbour: Visitor):
+        page = (await dispatcher.get("/deliveries/deposits/found", part=True)).text
+        for word in ("YJ-0007", "收取", "YSP118 × 1", "300.00"):
+            assert word in page
+        assert "YJ-0007" not in (await neighbour.get("/deliveries/deposits/found", part=True)).text
+        rows = read_table((await dispatcher.get("/deliveries/deposits/export.xlsx")).content)
+        assert (rows[1][2], rows[1][8]) == ("YJ-0007", 300)
+
+    async def test_who_was_missed_twice_is_on_the_communitys_list(self, dispatcher: Visitor, neighbour: Visitor):
+        page = (await dispatcher.get("/deliveries/missed")).text
+        assert "演示-钟户" in page
+        assert "演示-钟户" not in (await neighbour.get("/deliveries/missed")).text
+        rows = read_table((await dispatcher.get("/deliveries/missed/export.xlsx")).content)
+        assert ("演示-钟户", 2) in {(row[2], row[4]) for row in rows[1:]}
+
+    async def test_what_did_not_come_back_is_called_out(self, dispatcher: Visitor, neighbour: Visitor):
+        page = (await dispatcher.get("/deliveries/returns/found", part=True)).text
+        assert "少 1 只" in page
+        assert "35-018268" in page
+        assert "35-018268" not in (await neighbour.get("/deliveries/returns/found", part=True)).text
+
+
+class TestVehicles:
+    @pytest.mark.requirement("E5.8.3-2")
+    async def test_the_ledger_shows_owner_user_code_plate_and_area(self, dispatcher: Visitor, neighbour: Visitor):
+        page = (await dispatcher.get("/ledgers/vehicles/found", part=True)).text
+        for word in ("CL-001", "吉·演示01", "东门供应站", "演示-王送气"):
+            assert word in page
+        assert "CL-001" not in (await neighbour.get("/ledgers/vehicles/found", part=True)).text
+        assert read_table((await dispatcher.get("/ledgers/vehicles/export.xlsx")).content)[1][3] == "CL-001"
+
+    async def test_opened_one_shows_what_is_on_it(self, dispatcher: Visitor, neighbour: Visitor, scene: Scene):
+        path = f"/ledgers/vehicles/{scene.vehicle_id}"
+        page = (await dispatcher.get(path, part=True)).text
+        assert "装载清单" in page
+        assert "35-018268" in page
+        assert (await neighbour.get(path, part=True)).status_code == 404
+        assert (await neighbour.get(f"{path}/photo")).status_code == 404
+
+    async def test_saved_with_its_photo_it_is_shown(self, dispatcher: Visitor, scene: Scene):
+        form = {"organisation_id": scene.wang.unit_id, "code": "CL-002", "plate": "吉·演示02"}
+        answer = await dispatcher.post("/ledgers/vehicles", form)
+        assert answer.status_code == 200
+        assert "吉·演示02" in answer.text
+        again = await dispatcher.post("/ledgers/vehicles", form | {"code": "CL-003"})
+        assert again.status_code == 409
+        assert "车牌号码已登记" in again.text
+
+    @pytest.mark.requirement("E5.8.3-8")
+    async def test_the_map_shows_where_it_was_seen_last(self, dispatcher: Visitor, neighbour: Visitor):
+        found = (await dispatcher.get("/map/vehicles.geojson")).json()["features"]
+        points = [f for f in found if f["geometry"]["type"] == "Point"]
+        assert [f["properties"]["title"] for f in points] == ["吉·演示01"]
+        assert points[0]["geometry"]["coordinates"] == pytest.approx(crossing(7, 5), abs=1e-6)
+        assert (await neighbour.get("/map/vehicles.geojson")).json()["features"] == []
 
 
 class TestCustomers:

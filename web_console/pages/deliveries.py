@@ -1,5 +1,6 @@
 """送气: orders and what became of them, planning one for a customer, and visits in vain."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from backend.pages import EXPORT_MOST, csv_response
 from backend.photos import service as photos
 from backend.photos.service import PhotoOut
 from backend.scope import Caller, requires
+from backend.tables import xlsx_response
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, today, translate_into
@@ -41,10 +43,15 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     day: date | None = None
     state: Literal["", "open", "in_progress", "overdue", "failed", "done", "withdrawn", "reassigned"] = ""
     staff_id: str = ""
+    station_id: str = ""
 
     def given(self) -> dict[str, Any]:
         """For the service: a day in Beijing."""
-        found: dict[str, Any] = {"search": self.search, "staff_id": self.staff_id}
+        found: dict[str, Any] = {
+            "search": self.search,
+            "staff_id": self.staff_id,
+            "station_id": self.station_id,
+        }
         if self.state:
             found["state"] = self.state
         if self.day is not None:
@@ -58,12 +65,16 @@ def _filter(request: Visit) -> Filter:
 
 
 @get("/deliveries", guards=[requires("delivery.view")])
-async def show(request: Visit, order: str = "", customer: str = "") -> Response[str]:
+async def show(request: Visit, session: AsyncSession, order: str = "", customer: str = "") -> Response[str]:
+    caller = visitor(request).narrowed("delivery.view")
+    stations = [each for each in await accounts.list_organisations(session, caller) if each.kind == "unit"]
     return render(
         request,
         "deliveries.html",
         filter=_filter(request),
         states=STATES,
+        stations=stations,
+        drivers=(await accounts.list_people(session, caller, role="driver", active=True, limit=EXPORT_MOST)).items,
         order=order,
         customer=customer,
         may_plan=with_right(request, "delivery.plan") is not None,
@@ -111,6 +122,16 @@ class Row(msgspec.Struct, frozen=True):
 
 @get("/deliveries/export.csv", guards=[requires("delivery.view")])
 async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+    return csv_response(f"deliveries-{today():%Y%m%d}", *await _table(request, session))
+
+
+@get("/deliveries/export.xlsx", guards=[requires("delivery.view")])
+async def export_xlsx(request: Visit, session: AsyncSession) -> Response[bytes]:
+    return xlsx_response(f"deliveries-{today():%Y%m%d}", *await _table(request, session))
+
+
+async def _table(request: Visit, session: AsyncSession) -> tuple[dict[str, str], Iterable[Row]]:
+    """Heads and rows of what the filter finds."""
     t, say = translate_into(language_of(request)), sayer(language_of(request))
     caller = visitor(request).narrowed("delivery.view")
     page = await deliveries.list_orders(session, caller, limit=EXPORT_MOST, **_filter(request).given())
@@ -138,7 +159,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         )
         for order in page.items
     )
-    return csv_response(f"deliveries-{today():%Y%m%d}", heads, rows)
+    return heads, rows
 
 
 @get("/deliveries/new", guards=[requires("delivery.plan")])
@@ -249,7 +270,8 @@ async def open_one(request: Visit, session: AsyncSession, order_id: str) -> Resp
 
 
 async def _pictures(request: Visit, session: AsyncSession, one: OrderOut) -> dict[str, list[PhotoOut]]:
-    ids = [each.id for each in one.checks] + [each.id for each in one.deliveries] + [each.id for each in one.visits]
+    parts: tuple[Sequence[Any], ...] = (one.checks, one.deliveries, one.visits, one.papers)
+    ids = [each.id for part in parts for each in part]
     return {record_id: await photos.list_photos(session, visitor(request), record_id) for record_id in ids}
 
 
@@ -282,6 +304,7 @@ handlers = [
     found,
     kpis,
     export,
+    export_xlsx,
     new,
     customers_found,
     drivers,

@@ -12,6 +12,7 @@ from web_console.visiting import visitor
 LEDGERS = (
     ("/ledgers/stations", "场站", "station.view"),
     ("/ledgers/staff", "从业人员", "staff.view"),
+    ("/ledgers/vehicles", "车辆", "delivery.view"),
     ("/ledgers/certificates", "证照", "certificate.view"),
 )
 

@@ -119,6 +119,12 @@ function drawn() {
       pen.fillStyle = css("--primary"); pen.fill();
       letter(pen, "气", 13, 21, 12, surface);
     }),
+    vehicle: paint(26, (pen) => {
+      path(pen, [[1, 6], [16, 6], [16, 10], [21, 10], [25, 15], [25, 20], [1, 20]]);
+      pen.lineWidth = 4; pen.strokeStyle = surface; pen.stroke();
+      pen.fillStyle = css("--primary"); pen.fill();
+      for (const x of [7, 19]) { pen.beginPath(); pen.arc(x, 20, 3, 0, 7); pen.fillStyle = surface; pen.fill(); pen.lineWidth = 1.5; pen.strokeStyle = css("--primary"); pen.stroke(); }
+    }),
     "hazard-major": triangle(danger, "", surface),
     "hazard-leak": triangle(danger, "", surface),
     "hazard-serious": triangle(warn, "", surface),

@@ -10,13 +10,15 @@ window.qixunMap = map;
 
 const round = { "line-cap": "round", "line-join": "round" };
 addNetwork(map, plain);
-for (const name of ["walked", "tracks", "stations", "findings", "measure", "chosen"]) map.addSource(name, { type: "geojson", data: EMPTY });
+for (const name of ["walked", "tracks", "stations", "vehicles", "findings", "measure", "chosen"]) map.addSource(name, { type: "geojson", data: EMPTY });
 map.addLayer({ id: "walked", type: "line", source: "walked", layout: round, paint: { "line-color": token("--ok"), "line-opacity": 0.3, "line-width": ["interpolate", ["linear"], ["zoom"], 12, 5, 17, 13] } }, "pipes:low");
 map.addLayer({ id: "tracks", type: "line", source: "tracks", layout: round, paint: { "line-color": token("--ink"), "line-width": 1.8, "line-dasharray": [0.1, 2.8] } });
 map.addLayer({ id: "chosen", type: "line", source: "chosen", layout: round, paint: { "line-color": token("--gas"), "line-width": 11, "line-opacity": 0.55 } }, "pipes:low");
 map.addLayer({ id: "pulse", type: "circle", source: "findings", filter: ["==", ["get", "urgent"], true], paint: { "circle-radius": 26, "circle-color": token("--danger"), "circle-opacity": 0.16, "circle-stroke-width": 1.5, "circle-stroke-color": token("--danger"), "circle-stroke-opacity": 0.5 } });
 const finding = (id, kind) => map.addLayer({ id, type: "symbol", source: "findings", filter: ["==", ["get", "layer"], kind], layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true, "symbol-sort-key": ["get", "weight"] } });
+map.addLayer({ id: "vehicle-tracks", type: "line", source: "vehicles", filter: ["==", ["get", "layer"], "vehicle-tracks"], layout: round, paint: { "line-color": token("--primary"), "line-width": 2, "line-opacity": 0.6 } });
 map.addLayer({ id: "stations", type: "symbol", source: "stations", layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true } });
+map.addLayer({ id: "vehicles", type: "symbol", source: "vehicles", filter: ["==", ["get", "layer"], "vehicles"], layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true } });
 finding("works", "works");
 finding("hazards", "hazards");
 map.addLayer({ id: "measure", type: "line", source: "measure", paint: { "line-color": token("--primary"), "line-width": 2.5, "line-dasharray": [2, 1.5] } });
@@ -163,6 +165,11 @@ const loads = {
     map.getSource("stations").setData(stations);
     one("[data-count=stations]").textContent = stations.features.length || "";
   },
+  vehicles: async () => {
+    const vehicles = (await load("/map/vehicles.geojson")) ?? EMPTY;
+    map.getSource("vehicles").setData(vehicles);
+    one("[data-count=vehicles]").textContent = vehicles.features.filter((f) => f.properties.layer === "vehicles").length || "";
+  },
   findings: async () => {
     findings = (await load("/map/findings.geojson")) ?? EMPTY;
     for (const layer of ["hazards", "works"]) one(`[data-count=${layer}]`).textContent = findings.features.filter((f) => f.properties.layer === layer).length || "";
@@ -172,7 +179,7 @@ const loads = {
 // Several events within a moment make one request.
 const soon = {};
 const again = (name, ms = 400) => { clearTimeout(soon[name]); soon[name] = setTimeout(loads[name], ms); };
-const HEARD = { positions: ["people", "tracks"], patrols: ["tracks", "walked"], hazards: ["findings"], stations: ["stations"], photos: [], records: [] };
+const HEARD = { positions: ["people", "tracks", "vehicles"], patrols: ["tracks", "walked"], hazards: ["findings"], stations: ["stations"], photos: [], records: [] };
 document.body.addEventListener("htmx:sseMessage", (event) => {
   (HEARD[event.detail.type] ?? []).forEach((name) => again(name));
   if (event.detail.type === "network") showNetwork();
@@ -195,7 +202,7 @@ all("[data-hears]").length || (() => {
 all("[data-layer]").forEach((box) => box.addEventListener("change", () => {
   const name = box.dataset.layer;
   if (name === "people") return showPeople();
-  for (const id of name === "hazards" ? ["hazards", "pulse"] : [name]) map.setLayoutProperty(id, "visibility", box.checked ? "visible" : "none");
+  for (const id of name === "hazards" ? ["hazards", "pulse"] : name === "vehicles" ? ["vehicles", "vehicle-tracks"] : [name]) map.setLayoutProperty(id, "visibility", box.checked ? "visible" : "none");
 }));
 
 // What a click tells.
@@ -236,7 +243,7 @@ function tellFeature(feature) {
   }
   return tell(p.name || p.code, [[say("编号", "Code"), p.code], [say("类型", "Kind"), { valve: say("阀门", "Valve"), regulator_box: say("调压箱", "Regulator box") }[p.kind] ?? p.kind], [say("片区", "Area"), area.querySelector(`[value="${p.area_id}"]`)?.textContent]]);
 }
-const CLICKED = ["hazards", "works", "stations", "valves", "boxes", ...Object.keys(LEVELS).reverse().map((level) => `pipes:${level}`)];
+const CLICKED = ["hazards", "works", "vehicles", "stations", "valves", "boxes", ...Object.keys(LEVELS).reverse().map((level) => `pipes:${level}`)];
 const at = (point, reach) => map.queryRenderedFeatures([[point.x - reach, point.y - reach], [point.x + reach, point.y + reach]], { layers: CLICKED });
 let measuring = null;
 map.on("click", (event) => {

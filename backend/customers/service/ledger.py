@@ -272,6 +272,13 @@ async def names_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[s
     return {line.id: line for line in lines}
 
 
+async def communities_of(session: AsyncSession, customer_ids: Sequence[str]) -> dict[str, str]:
+    rows = await session.execute(
+        select(Customer.id, Customer.community).where(one_of(Customer.id, sorted(set(customer_ids))))
+    )
+    return {customer_id: community for customer_id, community in rows}  # noqa: C416
+
+
 async def find_customer(
     session: AsyncSession, caller: Caller, customer_id: str, *, findings: tuple[Finding, ...] = ()
 ) -> CustomerOut:

@@ -134,10 +134,13 @@ async def list_orders(
     station_id: str = "",
     state: OrderState | None = None,
     search: str = "",
+    overlapping: bool = False,
     limit: int = 100,
     offset: int = 0,
 ) -> Page[OrderRow]:
-    """By when they are due, latest first; `since` and `until` are about that too."""
+    """By when they are due, latest first; `since` and `until` are about that too, or with `overlapping` about the
+    whole of their time.
+    """
     wanted: list[ColumnElement[bool]] = [within(DeliveryOrder.organisation_id, caller)]
     pairs = (
         (DeliveryOrder.staff_id, staff_id),
@@ -148,7 +151,7 @@ async def list_orders(
     if since is not None:
         wanted.append(DeliveryOrder.due_at >= since)
     if until is not None:
-        wanted.append(DeliveryOrder.due_at < until)
+        wanted.append((DeliveryOrder.start_at if overlapping else DeliveryOrder.due_at) < until)
     if state is not None:
         wanted.append(_is(state))
     if search:

@@ -159,10 +159,15 @@ async def list_often_missed(session: AsyncSession, caller: Caller, *, days: int 
     )
     rows = (await session.execute(query)).all()
     known = await customers.names_of(session, [row[0] for row in rows])
+    communities = await customers.communities_of(session, [row[0] for row in rows])
+    # 社区 by 社区, the most visited first.
+    rows = sorted(rows, key=lambda row: (communities.get(row[0], ""), -row[1]))
     return [
         OftenMissed(
             customer_id=customer_id,
+            customer_code=known[customer_id].code if customer_id in known else "",
             customer_name=known[customer_id].name if customer_id in known else "",
+            community=communities.get(customer_id, ""),
             address=known[customer_id].address if customer_id in known else "",
             visits=visits,
             last_at=last_at,

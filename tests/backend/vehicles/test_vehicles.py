@@ -1,19 +1,20 @@
 """Vehicles: the ledger, the track from the driver's phone, and what is on board."""
 
+import io
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from litestar.testing import AsyncTestClient
-from sqlalchemy import func, select
+from PIL import Image
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.audit import AuditEntry
 from backend.errors import AppError
 from backend.positions import service as positions
 from backend.vehicles import service as vehicles
-from backend.vehicles.models import Vehicle
 from backend.vehicles.schemas import VehicleIn
 from sync.documents.patrol import TrackPoint
 from sync.documents.vehicles import VehicleTracked
@@ -24,6 +25,12 @@ from tests.factories.records import moment
 from tests.factories.taken import MORNING, record, take
 
 HOUR = timedelta(hours=1)
+
+
+def a_picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "#0B5394").save(out, "PNG")
+    return out.getvalue()
 
 
 def vehicle_in(station: Station, **fields: Any) -> VehicleIn:
@@ -83,19 +90,37 @@ class TestLedger:
             "code": "CL-07",
             "plate": "吉·演示07",
             "owner": "演示租车公司",
-            "photo_id": "photo:07",
             "driver_id": station.driver.id,
         }
-        made = await client.post("/api/vehicles/", headers=bearer(client, station.dispatcher), json=given)
-        vehicle = made.json()["vehicle"]
-        county = await session.scalar(select(func.count()).select_from(Vehicle))
-        assert county == 1
+        headers = bearer(client, station.dispatcher)
+        made = await client.post("/api/vehicles/", headers=headers, json=given)
+        path = f"/api/vehicles/{made.json()['vehicle']['id']}/photo"
+        shown = await client.put(path, headers=headers, files={"file": ("v.png", a_picture(), "image/png")})
+        vehicle = shown.json()["vehicle"]
         assert vehicle["district"]
+        opened = await client.get(path, headers=headers)
+        assert (opened.status_code, opened.content[:2]) == (200, b"\xff\xd8")
+        assert vehicle["photo_id"].startswith("photo:")
+        stranger = await make_staff(session, await make_company(session), roles=["dispatcher"])
+        assert (await client.get(path, headers=bearer(client, stranger))).status_code == 404
         assert {name: vehicle[name] for name in given} == given
         assert vehicle["organisation_name"] == station.company.unit.name
         assert datetime.fromisoformat(vehicle["registered_at"]) <= datetime.now(UTC)
         actions = await session.scalars(select(AuditEntry.action).where(AuditEntry.subject_type == "vehicle"))
-        assert list(actions) == ["vehicle.saved"]
+        assert sorted(actions) == ["vehicle.photo", "vehicle.saved"]
+
+    async def test_what_is_no_picture_is_refused(self, client: AsyncTestClient[Any], session: AsyncSession) -> None:
+        station = await make_station(session)
+        made = await vehicles.create_vehicle(session, station.caller, vehicle_in(station))
+        path = f"/api/vehicles/{made.vehicle.id}/photo"
+        headers = bearer(client, station.dispatcher)
+        answer = await client.put(path, headers=headers, files={"file": ("v.png", b"<svg/>", "image/png")})
+        assert (answer.status_code, answer.json()["code"]) == (422, "vehicle.photo")
+        assert (await client.get(path, headers=headers)).status_code == 404
+        driver = await client.put(
+            path, headers=bearer(client, station.driver), files={"file": ("v.png", a_picture(), "image/png")}
+        )
+        assert driver.status_code == 403
 
     @pytest.mark.parametrize(
         ("fields", "code"),
