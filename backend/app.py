@@ -44,6 +44,7 @@ from backend.regulator import routes as regulator
 from backend.scope import Caller, current_caller
 from backend.settings import Settings
 from backend.stations import routes as stations
+from backend.statistics import routes as statistics
 from backend.vehicles import routes as vehicles
 from backend.worker import working
 
@@ -70,6 +71,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     cylinders.stock_router,
     filling.router,
     stations.router,
+    statistics.router,
     employees.router,
     deliveries.router,
     vehicles.router,

@@ -32,6 +32,7 @@ RIGHTS = frozenset(
         "customer.edit",
         "network.view",
         "network.import",
+        "statistics.view",
         "station.view",
         "station.edit",
         "staff.view",

@@ -283,4 +283,5 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
 LEAK_ALARM_PPM = 500.0
 LEAK_EMERGENCY_PPM = 10_000.0
 CERTIFICATE_REMINDER_DAYS = (60, 30, 7)
+DELIVERY_PROMISE_MIN = 90.0
 CUSTOMER_REQUIRED_FIELDS = ("code", "name", "category", "phone", "address", "identity_number")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from backend.reference.defaults import CERTIFICATE_REMINDER_DAYS
+from backend.reference.defaults import CERTIFICATE_REMINDER_DAYS, DELIVERY_PROMISE_MIN
 from sync.documents.envelope import Word
 from sync.documents.reference import ListEntry
 
@@ -32,6 +32,8 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     company_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("safety_officer",)
     person_categories: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("residential",)
     gas_unit: Word = "ppm"
+    # Within how many minutes an order is to be handed over, as the company promises its customers.
+    delivery_promise_min: Annotated[float, msgspec.Meta(gt=0, le=10_080)] = DELIVERY_PROMISE_MIN
     # How many days ahead of a certificate's last day the office is reminded of it.
     certificate_reminder_days: Annotated[
         tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...], msgspec.Meta(min_length=1, max_length=5)
