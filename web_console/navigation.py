@@ -24,6 +24,7 @@ NAVIGATION = (
     Entry("/cylinders", "气瓶", "icon:propane_tank", frozenset({"cylinder.view"})),
     Entry("/ledgers", "台账", "icon:menu_book", _LEDGERS),
     Entry("/review", "待核实", "icon:rule", frozenset({"records.review"}), "review"),
+    Entry("/statistics", "统计", "icon:bar_chart", frozenset({"statistics.view"})),
     Entry("/devices", "设备", "icon:devices", frozenset({"devices.manage"})),
     Entry("/staff", "人员", "icon:badge", frozenset({"accounts.manage"})),
     Entry("/audit", "审计", "icon:history", frozenset({"audit.view"}), bottom=True),

@@ -148,6 +148,36 @@ IMPORT_FIELDS = {
     "wkt": ("WKT", "WKT"),
 }
 
+# Columns of the figures by unit and by day.
+FIGURES = {
+    "day": ("日期", "Day"),
+    "name": ("单位", "Unit"),
+    "storage_stations": ("储配站", "Storage stations"),
+    "supply_stations": ("供应站", "Supply stations"),
+    "supply_points": ("供应点", "Supply points"),
+    "delivery_workers": ("送气工", "Delivery workers"),
+    "vehicles": ("配送车辆", "Vehicles"),
+    "customers": ("客户", "Customers"),
+    "own_cylinders": ("自有气瓶", "Own cylinders"),
+    "stock": ("站内库存", "In stock"),
+    "filled": ("充装 瓶", "Filled"),
+    "filled_kg": ("充装 kg", "Filled kg"),
+    "refused": ("拒充 瓶", "Refused"),
+    "sold": ("送达 瓶", "Delivered"),
+    "checked_households": ("安检 户", "Homes checked"),
+    "entered": ("入户安检", "Checks"),
+    "entered_percent": ("入户率 %", "Let in %"),
+    "failed_visits": ("未入户", "Visits in vain"),
+    "hazards": ("隐患 条", "Hazards"),
+}
+# What is done with a customer once, and reviewed.
+PAPERS = {
+    "agreement": ("协议签订", "Agreement"),
+    "safety_notice": ("安全告示", "Safety notice"),
+    "fittings": ("配件置换", "Fittings replaced"),
+    "in_home_check": ("入户安检", "In-home check"),
+}
+
 # What the audit calls each action.
 ACTIONS = {
     "staff.signed_in": ("手机登录", "signed in on a phone"),

@@ -1,16 +1,21 @@
 """The ledgers of the scene's company: what its office looks after."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.bulk import insert_rows
 from backend.certificates import service as certificates
 from backend.certificates.schemas import CertificateIn
+from backend.deliveries.models import DeliveryOrder
 from backend.employees import service as employees
 from backend.employees.schemas import EmployeeIn
+from backend.filling.models import Filling, RefusedFilling
 from backend.stations import service as stations
 from backend.stations.schemas import CameraIn, StationIn
+from sync.databases import BEIJING
 from tests.factories import records
 from tests.factories.certificates import in_days
 from tests.web_console.town import crossing
@@ -65,3 +70,69 @@ async def write_ledgers(session: AsyncSession, scene: Any) -> None:
                 expires_on=in_days(days),
             ),
         )
+    await _month(session, scene)
+    # The customer had called an hour before the round.
+    await session.execute(update(DeliveryOrder).values(created_at=DeliveryOrder.created_at - timedelta(hours=1)))
+
+
+async def _month(session: AsyncSession, scene: Any) -> None:
+    """What was filled since the first of the month, and some refusals: many rows, and no phone that sent them."""
+    today, unit, filler = in_days(0), scene.company.unit, scene.wang.staff
+    fillings, refusals = [], []
+    for number in range(today.day * 9):
+        day = today - timedelta(days=number // 9)
+        at = datetime.combine(day, time(9 + number % 8), BEIJING)
+        code = ("35-018266", "35-018268", "118-018270")[number % 3] if number % 7 else "35-018268"
+        fillings.append(_filling(f"cylinder.filled:{number}", code, at, unit, scene.company.company, filler))
+        if number % 23 == 5:
+            refusals.append(_refusal(f"filling.refused:{number}", at, unit, scene.company.company, filler))
+    await insert_rows(session, Filling, fillings)
+    await insert_rows(session, RefusedFilling, refusals)
+
+
+def _filling(  # noqa: PLR0917 - as the table has it
+    key: str, code: str, at: datetime, unit: Any, company: Any, filler: Any
+) -> dict[str, Any]:
+    return {
+        "id": key,
+        "organisation_id": unit.id,
+        "company_id": company.id,
+        "code": code,
+        "method": "nfc",
+        "check_id": "",
+        "staff_id": filler.id,
+        "at": at,
+        "filling_company": company.name,
+        "gun_number": "1",
+        "gross_kg": 31.0,
+        "net_kg": 14.5,
+        "tare_kg": 16.5,
+        "residue_kg": 0.0,
+        "target_kg": 14.5,
+        "least_kg": None,
+        "most_kg": None,
+        "medium": "LPG",
+        "filled_on": at.date(),
+        "last_filled_on": None,
+        "filler_number": filler.staff_number,
+        "scale_number": "CS-1",
+        "scale_verified_until": None,
+        "started_at": at,
+        "ended_at": at,
+        "ended": "reached",
+        "withdrawn_at": None,
+    }
+
+
+def _refusal(key: str, at: datetime, unit: Any, company: Any, filler: Any) -> dict[str, Any]:
+    return {
+        "id": key,
+        "organisation_id": unit.id,
+        "company_id": company.id,
+        "code": "35-018264",
+        "staff_id": filler.id,
+        "at": at,
+        "stage": "before",
+        "reasons": ["inspection_overdue"],
+        "handled_at": None,
+    }

@@ -36,6 +36,7 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     customer_required_fields: tuple[str, ...] = ()
     company_required_fields: tuple[str, ...] = ()
     gas_unit: str = "ppm"
+    delivery_promise_min: Annotated[float, msgspec.Meta(gt=0, le=10_080)] | None = None
     certificate_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...] = ()
     cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
     cylinder_outstanding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
@@ -64,6 +65,7 @@ async def save(request: Visit, session: AsyncSession) -> Response[None]:
     # What the form does not offer stays as it is.
     before = (await reference.find_settings(session, caller.company_id)).fields
     given = msgspec.structs.asdict(form)
+    given["delivery_promise_min"] = form.delivery_promise_min or before.delivery_promise_min
     given["certificate_reminder_days"] = form.certificate_reminder_days or before.certificate_reminder_days
     fields = msgspec.structs.replace(before, **given)
     saved = await reference.change_settings(session, caller, caller.company_id, fields)

@@ -33,6 +33,9 @@
     } else if (!event.target.closest("a,button,input,select,label")) location.href = target.dataset.href;
   });
 
+  // A choice that has no button of its own.
+  document.addEventListener("change", (event) => { if ("submit" in event.target.dataset) event.target.form.requestSubmit(); });
+
   // A tick in a row's first cell marks the row and does not open it.
   document.addEventListener("click", (event) => { if (event.target.closest("td.w-check")) event.stopPropagation(); }, true);
 

@@ -83,3 +83,19 @@ class TestStaff:
         await page.locator("#dialog footer .primary").click()
         await page.locator("#employees").get_by_text("女").wait_for(state="detached")
         assert screen.complaints == []
+
+
+class TestStatistics:
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    async def test_figures_are_drawn_in_both_themes(self, sign_in: SignIn, scene: Scene, theme: str):
+        screen = await sign_in(scene.admin, theme=theme)
+        page = screen.page
+        for view in ("operation", "units", "registration"):
+            await screen.open(f"/statistics?view={view}")
+            await page.locator("#filters").wait_for()
+            await screen.picture(f"statistics-{view}-{theme}")
+        await screen.open("/statistics")
+        await page.select_option("[name=specification]", "YSP118")
+        await page.wait_for_url("**/statistics?*specification=YSP118*")
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert screen.complaints == []
