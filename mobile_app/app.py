@@ -20,6 +20,7 @@ from mobile_app.deliveries.routes import (
     slip_route,
 )
 from mobile_app.desk import Desk
+from mobile_app.filling.routes import filling_route
 from mobile_app.hazards.routes import hazard_route, works_route
 from mobile_app.patrol.routes import finish_route, patrol_route, visit_route
 from mobile_app.records.routes import record_route, records_tab, sync_route
@@ -101,6 +102,7 @@ SCREENS: dict[str, Callable[[Window], ft.Control | None]] = {
     "works": works_route,
     "delivery": delivery_route,
     "visit-failed": failed_visit_route,
+    "filling": filling_route,
     "scan-full": scan_full_route,
     "scan-empty": scan_empty_route,
     "register": register_route,

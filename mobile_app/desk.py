@@ -6,6 +6,7 @@ from mobile_app.account.state import SettingsEntry, SignInEntry
 from mobile_app.deliveries.registering_state import Contract, Registering, Slip
 from mobile_app.deliveries.round_state import RoundRun
 from mobile_app.deliveries.state import DeliveryRun, FailedVisit
+from mobile_app.filling.state import FillingRun
 from mobile_app.hazards.state import FindingForm
 from mobile_app.patrol.state import PatrolRun, Visit
 from mobile_app.records.state import RecordBook
@@ -25,6 +26,7 @@ class Desk:
         self.finding: FindingForm | None = None
         self.delivery: DeliveryRun | None = None
         self.failed_visit: FailedVisit | None = None
+        self.filling: FillingRun | None = None
         self.shift = app.follow(ShiftRun(app))
         self.registering: Registering | None = None
         self.contract: Contract | None = None
@@ -44,7 +46,7 @@ class Desk:
     def _open_book(self) -> RecordBook:
         """A new one for each who signs in."""
         book = self.app.follow(RecordBook(self.app))
-        self.app.on_reload[:] = [book.read, self.round.read]
+        self.app.on_reload[:] = [self.today.look, book.read, self.round.read]
         return book
 
     async def sign_in(self, staff_number: str, password: str) -> None:
@@ -65,6 +67,9 @@ class Desk:
             await self.round.round.keep()
         self.round.leave()
         self.patrol = self.visit = self.finding = self.delivery = self.failed_visit = None
+        if self.filling is not None:
+            await self.filling.leave()
+            self.filling = None
         self.registering = self.contract = self.slip = None
         self.round = self.app.follow(RoundRun(self.app))
         self.scanning = self._open_scanning()
@@ -83,6 +88,17 @@ class Desk:
         run = await self.app.attempt(DeliveryRun.open(self.app, task))
         self.delivery = self.app.follow(run) if run else None
         return "/delivery" if run else ""
+
+    async def start_filling(self) -> str:
+        """The next cylinder, or the one that was left at the gun."""
+        if self.filling is not None:
+            if self.filling.running:
+                return "/filling"
+            await self.filling.leave()
+        run = await self.app.attempt(FillingRun.open(self.app))
+        self.filling = self.app.follow(run) if run else None
+        self.changed()
+        return "/filling" if run else ""
 
     async def find(self, kind: Literal["hazard", "works"]) -> str:
         task_id = self.patrol.patrol.task.id if self.patrol else ""

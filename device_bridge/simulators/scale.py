@@ -28,7 +28,8 @@ MODES = ("garbage", "absurd", "freeze", "silent", "fault", "overload", "refuse")
 class Scale:
     """Weighs, and closes its lock by itself: without a heartbeat, at the target, and when told."""
 
-    def __init__(self, *, number: str, gun: int, verified_until: int) -> None:
+    def __init__(self, *, number: str, gun: int, verified_until: int, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self.heartbeat_s = heartbeat_s
         self.number, self.gun, self.verified_until = number, gun, verified_until
         self.weight_kg = 0.0
         self.flow_kg_per_s = 0.5
@@ -47,7 +48,7 @@ class Scale:
         self.weight_kg += self.drift_kg_per_s * seconds
         if self.unlocked:
             self.weight_kg += self.flow_kg_per_s * seconds
-            if monotonic() - self._heartbeat[1] > HEARTBEAT_S:
+            if monotonic() - self._heartbeat[1] > self.heartbeat_s:
                 self.close("heartbeat")
             elif self.weight_kg >= self._stop_at_kg:
                 self.close("target")
@@ -83,7 +84,7 @@ class Scale:
         """What is not allowed is not done: the status says so."""
         (grams,) = struct.unpack(">i", struct.pack(">HH", *values[2:4]))
         permit = struct.pack(">4H", *values[4:8])
-        alive = monotonic() - self._heartbeat[1] <= HEARTBEAT_S
+        alive = monotonic() - self._heartbeat[1] <= self.heartbeat_s
         if not any(permit) or not alive or self.mode == "refuse" or grams / 1000 <= self.weight_kg:
             return
         self._stop_at_kg = grams / 1000
@@ -172,12 +173,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--number", default="CS-0001", help="number on the scale's type plate")
     parser.add_argument("--gun", type=int, default=1, help="number of the filling gun")
+    parser.add_argument("--heartbeat", type=float, default=HEARTBEAT_S, help="seconds without one that lock the gun")
     parser.add_argument("--verified-until", type=int, default=20991231, metavar="YYYYMMDD")
 
 
 async def run(options: argparse.Namespace) -> None:
     Log.setLevel("CRITICAL")  # type: ignore[no-untyped-call]  # what a client does wrong is the client's to tell
-    scale = Scale(number=options.number, gun=options.gun, verified_until=options.verified_until)
+    scale = Scale(
+        number=options.number,
+        gun=options.gun,
+        verified_until=options.verified_until,
+        heartbeat_s=options.heartbeat,
+    )
     peer = Peer(scale, options.port)
     port = await peer.start()
     weighing = asyncio.create_task(_weigh_forever(scale))

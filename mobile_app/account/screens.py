@@ -179,6 +179,9 @@ def _addresses(
         typed("detector", ui.say("检漏仪", "Gas detector"), "ble://C4:DE:E2:11:22:33"),
         typed("instrument_verified_until", ui.say("检漏仪检定有效期至", "Detector verified until"), "2027-06-30"),
         typed("tags", ui.say("标签读写器", "Tag reader"), "usb"),
+        typed("scale", ui.say("充装秤", "Filling scale"), "modbus-tcp://192.168.1.40:502"),
+        typed("check_scale", ui.say("复秤用的秤", "Second scale"), "modbus-tcp://192.168.1.41:502"),
+        typed("gun_medium", ui.say("充装枪介质", "Medium of the gun"), "LPG"),
     ]
 
 

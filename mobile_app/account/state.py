@@ -25,6 +25,9 @@ class SettingsEntry:
     gps: str = ""
     detector: str = ""
     tags: str = ""
+    scale: str = ""
+    check_scale: str = ""
+    gun_medium: str = ""
     instrument_verified_until: str = ""
     saved: bool = False
 
@@ -32,6 +35,8 @@ class SettingsEntry:
         """What is kept now."""
         found = addresses(self.app.folder)
         self.gps, self.detector, self.tags = found.gps, found.detector, found.tags
+        self.scale, self.check_scale = found.scale, found.check_scale
+        self.gun_medium = self.app.preferences.gun_medium
         self.server_url = self.app.preferences.server_url
         self.instrument_verified_until = self.app.preferences.instrument_verified_until
         self.saved = False
@@ -41,5 +46,10 @@ class SettingsEntry:
         self.saved = False
 
     async def save(self) -> None:
-        await self.app.prefer(server_url=self.server_url, instrument_verified_until=self.instrument_verified_until)
-        self.saved = await self.app.use_devices(Addresses(gps=self.gps, detector=self.detector, tags=self.tags))
+        await self.app.prefer(
+            server_url=self.server_url,
+            instrument_verified_until=self.instrument_verified_until,
+            gun_medium=self.gun_medium or "LPG",
+        )
+        chosen = {name: getattr(self, name) for name in Addresses.__struct_fields__}
+        self.saved = await self.app.use_devices(Addresses(**chosen))

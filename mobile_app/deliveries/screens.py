@@ -1,6 +1,7 @@
 """送气: one step a screen, one button a step; the button says what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import flet as ft
 
@@ -166,12 +167,34 @@ def customer_dock(
 # 随瓶安检
 
 
-def check_step(ui: Ui, run: DeliveryRun, *, on_fail: Tap) -> ft.Control:
+class Checklist(Protocol):
+    """What a list of items needs to be judged one after the other."""
+
+    @property
+    def items(self) -> tuple[ListEntry, ...]: ...
+    @property
+    def unanswered(self) -> int: ...
+    @property
+    def answers(self) -> Mapping[str, Any]: ...
+    @property
+    def open_item(self) -> str: ...
+    def answer(self, code: str, result: Any) -> None: ...
+    def reopen(self, code: str) -> None: ...
+
+
+def check_step(
+    ui: Ui,
+    run: Checklist,
+    *,
+    on_fail: Tap,
+    title: tuple[str, str] = ("随瓶安检", "Check at delivery"),
+    below: Sequence[ft.Control] = (),
+) -> ft.Control:
     done = len(run.items) - run.unanswered
     body: list[ft.Control] = [
         panels.section(
             ui,
-            ui.say("随瓶安检", "Check at delivery"),
+            ui.say(*title),
             ui.say(f"已查 {done} / {len(run.items)}", f"{done} of {len(run.items)}"),
         )
     ]
@@ -185,10 +208,11 @@ def check_step(ui: Ui, run: DeliveryRun, *, on_fail: Tap) -> ft.Control:
             )
         else:
             body.append(_closed_item(ui, run, entry, number))
+    body += below
     return scrolling(body, padding=ft.Padding.only(bottom=16))
 
 
-def _closed_item(ui: Ui, run: DeliveryRun, entry: ListEntry, number: int) -> ft.Control:
+def _closed_item(ui: Ui, run: Checklist, entry: ListEntry, number: int) -> ft.Control:
     answer = run.answers.get(entry.code)
     look = ui.look
     title = ui.say(entry.zh, entry.en)
@@ -211,7 +235,7 @@ def _closed_item(ui: Ui, run: DeliveryRun, entry: ListEntry, number: int) -> ft.
     return ft.Semantics(identifier=f"item-{entry.code}", content=box, button=True)
 
 
-def _open_item(ui: Ui, run: DeliveryRun, entry: ListEntry, number: int, on_fail: Tap) -> ft.Control:
+def _open_item(ui: Ui, run: Checklist, entry: ListEntry, number: int, on_fail: Tap) -> ft.Control:
     look = ui.look
     circle = ft.Container(
         text(str(number), bold=True, colour=look.on_primary),

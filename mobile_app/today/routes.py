@@ -8,7 +8,7 @@ from mobile_app.components import sync
 from mobile_app.components.ui import column
 from mobile_app.records.routes import to_sync
 from mobile_app.today.screens import AgendaLine, agenda, no_tasks, task_sheet, today_head
-from mobile_app.today.state import SHIFT
+from mobile_app.today.state import FILLING, SHIFT
 from mobile_app.window import Window
 from sync.documents.tasks import PatrolTask
 
@@ -27,7 +27,7 @@ def today_tab(window: Window) -> ft.Control:
     if not app.tasks:
         parts = [
             head,
-            ft.Container(middle, height=120),
+            ft.Container(middle, height=50 + 70 * len(lines)),
             ft.Container(no_tasks(ui, window.does(app.sync_now)), expand=True),
         ]
     if chosen is not None:
@@ -39,7 +39,7 @@ def _sheet(window: Window, line: AgendaLine) -> ft.Control:
     ui, today = window.ui, window.desk.today
     if isinstance(line.task, PatrolTask):
         window.desk.app.run(today.draw(line.task)) if line.key not in today.drawings else None
-    running = today.running(line)
+    running = today.running(line) or (line.key == FILLING and today.unfinished)
     word = ui.say("继续", "Go on") if running else ui.say("开始", "Start")
     if line.done:
         word = ui.say("再检一次", "Check again") if line.key == SHIFT else ui.say("已完成", "Done")
@@ -49,7 +49,9 @@ def _sheet(window: Window, line: AgendaLine) -> ft.Control:
     startable = not line.done or line.key == SHIFT
 
     async def start(*_: Any) -> None:
-        if line.task is None:
+        if line.key == FILLING:
+            window.go(await window.desk.start_filling())
+        elif line.task is None:
             window.go("/shift")
             await window.desk.shift.check()
         else:

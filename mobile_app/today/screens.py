@@ -85,6 +85,8 @@ def _agenda_row(ui: Ui, line: AgendaLine, *, selected: bool, on_select: Tap) -> 
 
 
 def _task_glyph(line: AgendaLine) -> ft.IconData:
+    if line.key == "filling":
+        return ft.Icons.PROPANE_TANK_OUTLINED
     if line.task is None:
         return ft.Icons.FACT_CHECK_OUTLINED
     if isinstance(line.task, DeliveryTask):

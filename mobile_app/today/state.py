@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 import flet as ft
 
 from mobile_app.components.network_map import Drawing
+from mobile_app.filling.progress import DRAFT
 from mobile_app.state import AppState
 from mobile_app.today.screens import AgendaLine
 from sync.documents.tasks import DeliveryTask, PatrolTask
 
 SHIFT = "shift"
+# Work at the filling gun is not planned by tasks.
+FILLING = "filling"
 
 
 @ft.observable
@@ -18,9 +21,16 @@ class Today:
     app: AppState
     selected: str = ""
     drawings: dict[str, Drawing] = field(default_factory=dict)
+    # A cylinder that was left at the gun.
+    unfinished: bool = False
 
     def lines(self) -> tuple[AgendaLine, ...]:
-        return (self._shift_line(), *(self._line(found.task, done=not found.open) for found in self.app.tasks))
+        filling = (self._filling_line(),) if self._is_filler() else ()
+        return (
+            self._shift_line(),
+            *filling,
+            *(self._line(found.task, done=not found.open) for found in self.app.tasks),
+        )
 
     def chosen(self) -> AgendaLine | None:
         """What the worker touched, else the next thing that is open."""
@@ -41,6 +51,20 @@ class Today:
     def running(self, line: AgendaLine) -> bool:
         found = self.app.task(line.key)
         return found is not None and found.local == "running"
+
+    async def look(self) -> None:
+        if self._is_filler():
+            self.unfinished = await self.app.phone.draft(DRAFT) is not None
+
+    def _is_filler(self) -> bool:
+        profile = self.app.phone.session.profile
+        return profile is not None and "filler" in profile.staff.roles
+
+    def _filling_line(self) -> AgendaLine:
+        ui = self.app.ui
+        steps = ui.say("扫码、检查、充装、复秤", "Scan, check, fill, weigh again")
+        left = ui.say("有一只瓶还没做完", "One cylinder is unfinished")
+        return AgendaLine(FILLING, None, ui.say("充装", "Filling"), left if self.unfinished else steps, done=False)
 
     def _shift_line(self) -> AgendaLine:
         ui, shift = self.app.ui, self.app.shift

@@ -17,8 +17,11 @@ from tests.mobile_app.phones import NOW, STAFF_ID, UNIT_ID, cylinder, put
 COMPANY_ID = "018f0000c1"
 
 
+WORDS = {"valve": "护罩、瓶阀", "colour": "颜色、检验色标", "leak": "检漏", "label": "充装、警示标签"}
+
+
 def entries(name: str, **codes: float | None) -> ChoiceList:
-    found = tuple(ListEntry(code=code, zh=code, en=code, limit=limit) for code, limit in codes.items())
+    found = tuple(ListEntry(code=code, zh=WORDS.get(code, code), en=code, limit=limit) for code, limit in codes.items())
     return ChoiceList(id=f"reference.list:{name}", name=name, version=1, entries=found)
 
 
@@ -88,7 +91,7 @@ def state(scale: Any) -> dict[str, Any]:
     return found
 
 
-async def closed(scale: Any, within_s: float = 3.0) -> dict[str, Any]:
+async def closed(scale: Any, within_s: float = 8.0) -> dict[str, Any]:
     async with asyncio.timeout(within_s):
         while (found := state(scale))["lock"] == "open":  # noqa: ASYNC110 - another process is looked at
             await asyncio.sleep(0.05)

@@ -32,7 +32,9 @@ from tests.mobile_app.phones import NOW, STAFF_ID, UNIT_ID, cylinder, jpeg, open
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[Simulator]:
-    with running("scale", "--number", "CS-0007", "--gun", "3", "--verified-until", "20990531") as simulator:
+    with running(
+        "scale", "--number", "CS-0007", "--gun", "3", "--verified-until", "20990531", *("--heartbeat", "2")
+    ) as simulator:
         yield simulator
 
 
@@ -158,7 +160,7 @@ class TestRefused:
         bad = [FillingCheckItem(item="valve", result="fail"), BEFORE[1]]
         with pytest.raises(FieldError, match="要拍照"):
             await filling.check(bad)
-        with pytest.raises(FieldError, match="colour"):
+        with pytest.raises(FieldError, match="检验色标"):
             await filling.check(BEFORE[:1])
         photo = await take_photo(station, jpeg(9))
         bad[0] = FillingCheckItem(item="valve", result="fail", photo=photo.id)
