@@ -262,7 +262,13 @@ async def edit(request: Visit, session: AsyncSession, cylinder_id: str) -> Respo
 async def _form(request: Visit, session: AsyncSession, one: CylinderOut | None) -> Response[str]:
     caller = visitor(request).narrowed("cylinder.edit")
     stations = [o for o in await accounts.list_organisations(session, caller) if o.kind == "unit"]
-    return render(request, "parts/cylinder_form.html", one=one, stations=stations)
+    words = await words_for(request, session)
+    sizes = [code for code, _ in words.choices("cylinder_specification")]
+    # What is on record stays to be chosen, though the list has changed since.
+    sizes += [one.cylinder.specification] if one and one.cylinder.specification not in sizes else []
+    media = words.choices("cylinder_medium")
+    media += [(one.cylinder.medium,) * 2] if one and one.cylinder.medium not in dict(media) else []
+    return render(request, "parts/cylinder_form.html", one=one, stations=stations, sizes=sizes, media=media)
 
 
 @post("/cylinders", guards=[requires("cylinder.edit")], status_code=204)

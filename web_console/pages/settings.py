@@ -14,10 +14,11 @@ from backend.accounts import service as accounts
 from backend.errors import AppError, UnusableError
 from backend.network import service as network
 from backend.reference import service as reference
+from backend.reference.schemas import InspectionPeriod
 from backend.scope import requires, signed_in
 from backend.settings import Settings
 from sync.documents.reference import ListEntry
-from web_console.forms import read_form
+from web_console.forms import as_struct, read_form
 from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 from web_console.words import FIELD_WORDS, IMPORT_FIELDS, LISTS
@@ -38,6 +39,7 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     gas_unit: str = "ppm"
     delivery_promise_min: Annotated[float, msgspec.Meta(gt=0, le=10_080)] | None = None
     certificate_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...] = ()
+    inspection_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=1, le=365)], ...] = ()
     cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
     cylinder_outstanding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
 
@@ -53,6 +55,7 @@ async def show(request: Visit, session: AsyncSession) -> Response[str] | Redirec
         "settings.html",
         limits=await reference.find_settings(session, company_id),
         lists=await reference.list_lists(session, company_id),
+        periods=await reference.find_periods(session, company_id),
         list_words=LISTS,
         fields=FIELD_WORDS,
     )
@@ -67,6 +70,7 @@ async def save(request: Visit, session: AsyncSession) -> Response[None]:
     given = msgspec.structs.asdict(form)
     given["delivery_promise_min"] = form.delivery_promise_min or before.delivery_promise_min
     given["certificate_reminder_days"] = form.certificate_reminder_days or before.certificate_reminder_days
+    given["inspection_reminder_days"] = form.inspection_reminder_days or before.inspection_reminder_days
     fields = msgspec.structs.replace(before, **given)
     saved = await reference.change_settings(session, caller, caller.company_id, fields)
     t = translate_into(language_of(request))
@@ -96,6 +100,36 @@ async def save_list(request: Visit, session: AsyncSession, name: str) -> Respons
     saved = await reference.change_list(session, caller, caller.company_id, name, entries)
     t = translate_into(language_of(request))
     return done(toast=t("已保存为第 {n} 版，会发到各单位的手机", n=saved.version), changed="lists-changed")
+
+
+@get("/settings/periods", guards=[requires("accounts.manage")])
+async def open_periods(request: Visit, session: AsyncSession) -> Response[str]:
+    found = await reference.find_periods(session, visitor(request).company_id)
+    return render(request, "parts/periods_form.html", found=found)
+
+
+@post("/settings/periods", guards=[requires("accounts.manage")], status_code=204)
+async def save_periods(request: Visit, session: AsyncSession) -> Response[None]:
+    """A line without years is left out."""
+    caller = visitor(request).narrowed("accounts.manage")
+    form = await request.form()
+    names = msgspec.structs.fields(InspectionPeriod)
+    columns = {field.name: [str(cell).strip() for cell in form.getall(field.name, [])] for field in names}
+    lines = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    entries = [_period(line) for line in lines if line["inspection_years"] and line["service_years"]]
+    if not entries:
+        raise UnusableError("periods.none", "至少要有一行。", "There must be a line at least.")
+    saved = await reference.change_periods(session, caller, caller.company_id, entries)
+    t = translate_into(language_of(request))
+    answer = done(toast=t("检验周期表已保存为第 {n} 版", n=saved.version))
+    answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+def _period(line: dict[str, str]) -> InspectionPeriod:
+    sizes = line.pop("specifications").replace("，", "、").replace(",", "、").split("、")
+    given = {name: cell for name, cell in line.items() if cell}
+    return as_struct(given, InspectionPeriod, specifications=[size.strip() for size in sizes if size.strip()])
 
 
 def _entry(before: dict[str, ListEntry], code: str, zh: str, en: str, limit: str) -> ListEntry:
@@ -159,4 +193,4 @@ async def _save(upload: UploadFile, path: Path, limit: int) -> None:
             file.write(chunk)
 
 
-handlers: list[Any] = [show, save, open_list, save_list, show_import, run_import]
+handlers: list[Any] = [show, save, open_list, save_list, open_periods, save_periods, show_import, run_import]

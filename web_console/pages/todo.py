@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.certificates import service as certificates
+from backend.cylinders import service as cylinders
 from backend.hazards import service as hazards
 from backend.intake import conflicts, quarantined
 from backend.patrol import service as patrol
@@ -55,6 +56,7 @@ class Asked:
             ("hazard.view", self._hazards),
             ("patrol.view", self._tasks),
             ("certificate.view", self._certificates),
+            ("cylinder.edit", self._inspections),
             ("devices.manage", self._devices),
             ("records.review", self._records),
         ):
@@ -219,6 +221,24 @@ class Asked:
                 action=self.t("查看"),
             )
             for days, n in later
+        ]
+
+    async def _inspections(self, caller: Caller) -> list[Item]:
+        """What the station was reminded of and nobody has seen yet."""
+        return [
+            Item(
+                urgency="day" if reminder.stage in {"overdue", "7"} else "later",
+                kind="other",
+                shape="icon:event_busy" if reminder.stage == "overdue" else "icon:event_upcoming",
+                tone="danger" if reminder.stage == "overdue" else "warn",
+                title=self.t("{n} 只气瓶检验过期", n=reminder.count)
+                if reminder.stage == "overdue"
+                else self.t("{n} 只气瓶 {days} 天内到期", n=reminder.count, days=reminder.stage),
+                detail=f"{reminder.organisation_name} · {reminder.day}",
+                href=f"/cylinders/due?stage={reminder.stage}&organisation_id={reminder.organisation_id}",
+                action=self.t("送检"),
+            )
+            for reminder in (await cylinders.list_reminders(self.session, caller))[:_MOST]
         ]
 
     async def _devices(self, caller: Caller) -> list[Item]:
