@@ -78,6 +78,7 @@ async def run(
         await asyncio.gather(worker.run(stop), outbox.run(stop))
     finally:
         await hub.close()
+        gc.unfreeze()  # what is left at the end is let go, or libraries complain of leaks
 
 
 class Worker:

@@ -5,6 +5,7 @@ before, a transaction for as many as intake wrote in one: the same tables, index
 """
 
 import asyncio
+import gc
 import sys
 import time
 from datetime import UTC, datetime
@@ -94,6 +95,7 @@ async def _take(hub_url: str, name: str, office: Office, count: int) -> float:
         taken = await feed.read(name)
         seconds = time.perf_counter() - begun
     finally:
+        gc.unfreeze()
         await hub.close()
         await database.close()
     if taken != count:
