@@ -26,12 +26,12 @@ from device_bridge.errors import (
 from device_bridge.models import Tag, WrittenTag
 from device_bridge.nfc_memory import fitting_message, memory_of
 from device_bridge.tag_content import TagContent, fit
+from device_bridge.tag_reader import DEFAULT_TIMEOUT_S
 from device_bridge.tag_slots import TagKey, read_slots, write_slot
 
 CODE_RECORD = "urn:nfc:ext:qixun:code"
 LONGEST_CODE_BYTES = 64
 DRIVERS = ("usb", "tty", "com", "udp")
-DEFAULT_TIMEOUT_S = 10.0
 # ISO 14443 type A: what cylinder and check-point tags are (NTAG, DESFire). Each further technology to look for
 # delays every look.
 TECHNOLOGIES = ("106A",)

@@ -26,16 +26,18 @@ import struct
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from importlib import import_module
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException
 
 from device_bridge.errors import AddressInvalid, DeviceError, DeviceGarbled, DeviceLost, DeviceMissing, LockRefused
 from device_bridge.models import ScaleInfo, Weight
+
+if TYPE_CHECKING:
+    from pymodbus.client import AsyncModbusTcpClient
 
 ADDRESS_EXAMPLES = "modbus-tcp://192.168.1.40:502, modbus-tcp://192.168.1.40:502?unit=3"
 READING, READING_COUNT = 0, 4
@@ -245,6 +247,8 @@ class ModbusScale:
         await self._ask(client.write_registers(address, values, device_id=self._unit))
 
     async def _ask(self, call: Any) -> Any:
+        from pymodbus.exceptions import ModbusException  # noqa: PLC0415 - loaded by `_connected`
+
         self._heard = False
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S * 2):
@@ -262,10 +266,14 @@ class ModbusScale:
             )
         return answer
 
-    async def _connected(self) -> AsyncModbusTcpClient:
+    async def _connected(self) -> "AsyncModbusTcpClient":
         if self._client is not None and self._client.connected:
             return self._client
         self._hang_up()
+        # Only a phone at a filling gun waits for this library, and its screen does not.
+        await asyncio.to_thread(import_module, "pymodbus.client")
+        from pymodbus.client import AsyncModbusTcpClient  # noqa: PLC0415
+        from pymodbus.exceptions import ModbusException  # noqa: PLC0415
 
         def heard(sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus calls it so
             self._heard = self._heard or bool(not sending and data)

@@ -10,14 +10,13 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
-from device_bridge.ble import GasDetector, open_detector
 from device_bridge.errors import AddressInvalid, DeviceError, DeviceLost
-from device_bridge.gps import open_gps
 from device_bridge.health import battery_percent, free_storage_bytes
 from device_bridge.models import Fix, GasReading, InstrumentInfo
 from device_bridge.scale import open_scale
@@ -26,6 +25,10 @@ from mobile_app.files import read_struct, write_durable
 from mobile_app.phone import Phone
 from mobile_app.shift.work import Probes
 from sync.documents.cylinders import ScanMethod
+
+if TYPE_CHECKING:
+    from device_bridge.ble import GasDetector, Status
+    from device_bridge.gps import GpsReceiver
 
 DeviceKind = Literal["gps", "detector", "tags"]
 T = TypeVar("T")
@@ -77,9 +80,9 @@ def addresses(data_dir: Path) -> Addresses:
 def save_addresses(data_dir: Path, chosen: Addresses) -> None:
     """Raises AddressInvalid before anything is kept."""
     if chosen.gps:
-        open_gps(chosen.gps)
+        _gps(chosen.gps)
     if chosen.detector:
-        open_detector(chosen.detector)
+        _detector(chosen.detector)
     if chosen.tags:
         open_tag_reader(chosen.tags)
     for scale in filter(None, (chosen.scale, chosen.check_scale)):
@@ -93,6 +96,21 @@ def tag_readers(data_dir: Path) -> dict[ScanMethod, TagReader]:
         found = tag_reader(data_dir)
         return {"nfc": found} if found else {}
     return {}
+
+
+# A phone without these devices never loads their libraries; with them, beside the screen and after its first list.
+
+
+def _gps(address: str) -> "GpsReceiver":
+    from device_bridge.gps import open_gps  # noqa: PLC0415 - see above
+
+    return open_gps(address)
+
+
+def _detector(address: str, on_status: "Callable[[Status], None]" = lambda _status: None) -> "GasDetector":
+    from device_bridge.ble import open_detector  # noqa: PLC0415 - see above
+
+    return open_detector(address, on_status=on_status)
 
 
 def tag_reader(data_dir: Path) -> TagReader | None:
@@ -159,7 +177,8 @@ class Devices:
         self._on_state(state)
 
     async def _positions(self, address: str) -> None:
-        await self._forever("gps", lambda: open_gps(address).fixes(), self._take_fix)
+        await asyncio.to_thread(import_module, "device_bridge.gps")
+        await self._forever("gps", lambda: _gps(address).fixes(), self._take_fix)
 
     async def _gas(self, address: str) -> None:
         def told(status: Literal["lost", "back"]) -> None:
@@ -167,11 +186,12 @@ class Devices:
             self._tell(DeviceState(kind="detector", connected=error is None, error=error))
 
         def readings() -> AsyncGenerator[GasReading, None]:
-            return self._readings(open_detector(address, on_status=told))
+            return self._readings(_detector(address, told))
 
+        await asyncio.to_thread(import_module, "device_bridge.ble")
         await self._forever("detector", readings, self._take_reading)
 
-    async def _readings(self, detector: GasDetector) -> AsyncGenerator[GasReading, None]:
+    async def _readings(self, detector: "GasDetector") -> AsyncGenerator[GasReading, None]:
         known = False
         async with aclosing(detector.readings()) as stream:
             async for reading in stream:
@@ -271,7 +291,7 @@ async def _nothing() -> None:
 
 async def _first_fix(address: str, timeout_s: float) -> Fix | None:
     with suppress(DeviceError, TimeoutError):
-        async with asyncio.timeout(timeout_s), aclosing(open_gps(address).fixes()) as fixes:
+        async with asyncio.timeout(timeout_s), aclosing(_gps(address).fixes()) as fixes:
             async for fix in fixes:
                 return fix
     return None
@@ -280,5 +300,5 @@ async def _first_fix(address: str, timeout_s: float) -> Fix | None:
 async def _instrument(address: str, timeout_s: float) -> InstrumentInfo | None:
     with suppress(DeviceError, TimeoutError):
         async with asyncio.timeout(timeout_s):
-            return await open_detector(address).info()
+            return await _detector(address).info()
     return None

@@ -10,7 +10,7 @@ from mobile_app.errors import FieldError
 from mobile_app.read_once import ReadOnce
 from sync.documents.envelope import Position, Record
 from sync.documents.forms import form_of
-from sync.replication.refusals import is_final
+from sync.errors import is_final
 from sync.store.records import RecordLine, RecordStore
 
 Remedy = Literal["retry", "correct", "corrected", "call"]

@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
-import aiohttp
 import msgspec
 import uuid_utils
 from argon2 import PasswordHasher
@@ -21,7 +21,11 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from mobile_app.errors import ServerError, SignInError, Unreachable
 from mobile_app.files import read_struct, write_durable
 
-TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=8)
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 8.0
 # A token is renewed while it still has this long to live, so that none expires on its way.
 RENEW_BEFORE_S = 60.0
 _UNAUTHORIZED = 401
@@ -100,7 +104,7 @@ class Session:
         self._data_dir = data_dir
         self._name = name
         self._platform = platform
-        self._http: aiohttp.ClientSession | None = None
+        self._http: ClientSession | None = None
         self._access_token = ""
         self._renew_at = 0.0
         self._renewing = asyncio.Lock()
@@ -255,15 +259,16 @@ class Session:
             raise
 
     async def _post(self, path: str, body: Mapping[str, Any], *, token: str = "") -> Any:
-        if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False)
+        http = await self._client()
+        from aiohttp import ClientError  # noqa: PLC0415 - loaded by `_client`
+
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         url = urljoin(self.server_url, path.lstrip("/"))
         try:
-            async with self._http.post(url, data=msgspec.json.encode(body), headers=headers) as response:
+            async with http.post(url, data=msgspec.json.encode(body), headers=headers) as response:
                 content = await response.read()
                 status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (ClientError, TimeoutError, OSError) as error:
             raise Unreachable(str(error) or type(error).__name__) from error
         if status >= 400:
             raise _problem(status, content)
@@ -272,6 +277,20 @@ class Session:
         except msgspec.DecodeError as error:
             # A captive portal answers anything with a page of its own.
             raise Unreachable(f"{url} did not answer with JSON") from error
+
+    async def _client(self) -> "ClientSession":
+        """The HTTP client. It takes a moment to load: beside the screen, and only once there is a server to talk to, so
+        that an offline start does not wait for it. Raises Unreachable.
+        """
+        if self._http is None:
+            await _knock(self.server_url)
+            await asyncio.to_thread(import_module, "aiohttp")
+        from aiohttp import ClientSession, ClientTimeout  # noqa: PLC0415 - a quarter of the app's start
+
+        if self._http is None:  # another call may have been first meanwhile
+            limits = ClientTimeout(total=TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
+            self._http = ClientSession(timeout=limits, trust_env=False)
+        return self._http
 
     def _device_ids(self) -> DeviceIds:
         return read_struct(self._data_dir / "devices.json", DeviceIds) or DeviceIds()
@@ -287,6 +306,20 @@ class Session:
 
     def _path(self, device_id: str) -> Path:
         return self._data_dir / "profiles" / f"{device_id}.json"
+
+
+async def _knock(url: str) -> None:
+    """Raises Unreachable when nobody takes a connection there."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        if not parts.hostname:
+            raise Unreachable(f"{url} names no server")
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except (OSError, ValueError) as error:
+        raise Unreachable(str(error) or type(error).__name__) from error
+    writer.close()
 
 
 def _signed_out(*, answered: bool = False) -> SignInError:

@@ -138,7 +138,6 @@ class AppState:
         self.syncing.subscribe(self._synced)
         # His own numbers before the first frame: never those of who worked with this phone before.
         self.status = await self.syncing.read_status()
-        self.syncing.start()
         self.devices = Devices(
             self.phone,
             on_fix=self._take_fix,
@@ -146,10 +145,12 @@ class AppState:
             on_instrument=lambda _info: self._sensed(),
             on_state=self._device_told,
         )
-        self.devices.start()
         await self.reload()
         self.signed_in = True
         self.tab = "today"
+        # Not before his list: they load what a screen without them does not wait for.
+        self.syncing.start()
+        self.devices.start()
 
     async def sign_out(self) -> None:
         # First: a screen that is drawn meanwhile must not look for who has gone.

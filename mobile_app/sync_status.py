@@ -14,7 +14,7 @@ import msgspec
 from mobile_app.office_news import last_accepted_at
 from mobile_app.phone import Phone
 from mobile_app.recording import Refused, remedy, total_counts
-from sync.replication import Progress
+from sync.errors import Unreachable
 from sync.store.records import RecordLine, RecordStore
 
 State = Literal["connecting", "offline", "waiting", "syncing", "accepted", "refused"]
@@ -75,11 +75,12 @@ class StatusBoard:
     def changed(self) -> None:
         self._changed.set()
 
-    def progressed(self, database: str, progress: Progress) -> None:
-        if progress.error is None:
+    def progressed(self, database: str, error: Unreachable | None) -> None:
+        """A step of replication went well, or why not."""
+        if error is None:
             self.answered()
             self.clear(database)
-        elif progress.error.connected:
+        elif error.connected:
             self.failed()
         else:
             self.went_silent()

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -23,8 +24,10 @@ from mobile_app.phone import Phone
 from mobile_app.sync_status import StatusBoard, SyncStatus
 from sync.databases import parse_database
 from sync.errors import Forbidden, NotFound, StoreError, SyncError, Unauthorized, Unreachable
-from sync.replication import RemoteDatabase, Replicator
 from sync.store.store import Store
+
+if TYPE_CHECKING:
+    from sync.replication import RemoteDatabase, Replicator
 
 __all__ = ["SyncStatus", "Syncing"]
 
@@ -156,6 +159,7 @@ class Syncing:
         async with self._one_round:
             if not await self._reach():
                 return False
+            await asyncio.to_thread(import_module, "sync.replication")  # beside the screen: it takes a moment
             for kinds, push, pull in ((("user",), True, True), (("unit",), False, True), (("media",), True, False)):
                 for name in await asyncio.to_thread(self._planned):
                     found = parse_database(name)
@@ -217,12 +221,12 @@ class Syncing:
             if await asyncio.to_thread(self._planned) != plan:
                 return
 
-    async def _keep_live(self, name: str, replicator: Replicator) -> None:
+    async def _keep_live(self, name: str, replicator: "Replicator") -> None:
         while True:
             await self._guarded(name, replicator.run_live(self._stop))
             await self._pause(ASK_AGAIN_S)
 
-    async def _photos_live(self, name: str, replicator: Replicator) -> None:
+    async def _photos_live(self, name: str, replicator: "Replicator") -> None:
         """Photos leave when no record is waiting to; now and then, and when woken, all is compared with the hub."""
         compared_at, wakes = time.monotonic(), self._wakes
         while True:
@@ -276,15 +280,17 @@ class Syncing:
         found = parse_database(name)
         if found is None:
             raise NotFound(f"{name} is no database of this product")
-        if found.kind == "unit":
-            return self.phone.stores.unit(found.owner)
-        return self.phone.stores.own("user" if found.kind == "user" else "media", found.quarter)
+        stores = self.phone.stores
+        return stores.unit(found.owner) if found.kind == "unit" else stores.own(found.kind, found.quarter)
 
-    def _remote(self, name: str) -> RemoteDatabase:
+    def _remote(self, name: str) -> "RemoteDatabase":
+        from sync.replication import RemoteDatabase  # noqa: PLC0415 - loaded by the first pass
+
         return RemoteDatabase(self.phone.session.hub_url, name, self._token)
 
-    def _replicator(self, store: Store, remote: RemoteDatabase, *, push: bool, pull: bool) -> Replicator:
-        name = remote.name
+    def _replicator(self, store: Store, remote: "RemoteDatabase", *, push: bool, pull: bool) -> "Replicator":
+        from sync.replication import Replicator  # noqa: PLC0415 - as above
+
         return Replicator(
             store,
             remote,
@@ -294,7 +300,7 @@ class Syncing:
             may_send=self._no_record_waits if push and not pull else lambda: True,
             on_sent=lambda _ids: self._board.changed(),
             on_pulled=lambda _ids: self._arrived(),
-            on_progress=lambda progress: self._board.progressed(name, progress),
+            on_progress=lambda progress: self._board.progressed(remote.name, progress.error),
         )
 
     async def _token(self) -> str:

@@ -20,6 +20,12 @@ Exception
 
 from typing import ClassVar
 
+# CouchDB's words for what will not change by itself; anything else (a time-out, a full disk) is tried again.
+FINAL = frozenset({
+    "forbidden", "unauthorized", "doc_validation", "illegal_docid", "bad_request", "missing_stub",
+    "document_too_large", "attachment_too_large", "too_large",
+})  # fmt: skip
+
 
 class SyncError(Exception):
     """A refusal: what CouchDB calls it, a sentence for a person, and its HTTP status."""
@@ -114,3 +120,7 @@ class StoreError(SyncError):
     """The document file is not ours, is broken, or comes from a newer version."""
 
     default_error = "store_error"
+
+
+def is_final(error: str) -> bool:
+    return error in FINAL

@@ -1,20 +1,16 @@
 """The network on the phone: what is walked green, what is not red with white dashes, told apart without colour too."""
 
 import math
-from collections.abc import Sequence
-from typing import Literal
 
 import flet as ft
 import flet.canvas as cv
 import flet_map as fm
-import msgspec
 
 from mobile_app.components.ui import Tap, Ui, icon, text
+from mobile_app.drawing import Drawing, Here, Line, PointMark
 from mobile_app.theme import DASHED_LEVELS, PIPE_WIDTHS, pipe_colour
 from sync.documents.reference import Facility, Pipe
 
-Line = Sequence[tuple[float, float]]
-PointState = Literal["ahead", "next", "visited", "unreachable", "abnormal"]
 MAP_POINT_FILL, MAP_NEXT_FILL = "#085D3A", "#0B4F8A"
 MARK_EDGE = "#101828"
 ME = "#1570EF"
@@ -22,36 +18,6 @@ ME = "#1570EF"
 MAP_ROOM, LITTLE_MAP, TILE = (240, 240), (88, 88), 256
 # A work of one point has no extent to fit.
 SMALLEST_DEGREES = 0.0006
-
-
-class PointMark(msgspec.Struct, frozen=True):
-    check_point_id: str
-    number: int
-    lon: float
-    lat: float
-    state: PointState
-
-
-class Here(msgspec.Struct, frozen=True):
-    lon: float
-    lat: float
-    accuracy_m: float
-
-
-class Drawing(msgspec.Struct, frozen=True):
-    """All that the map shows, in degrees."""
-
-    others: tuple[Pipe, ...] = ()
-    unwalked: tuple[Line, ...] = ()
-    walked: tuple[Line, ...] = ()
-    facilities: tuple[Facility, ...] = ()
-    points: tuple[PointMark, ...] = ()
-    here: Here | None = None
-
-    def around(self) -> list[tuple[float, float]]:
-        lines = [*self.unwalked, *self.walked]
-        found = [point for line in lines for point in line] + [(p.lon, p.lat) for p in self.points]
-        return found or [point for pipe in self.others for point in pipe.line]
 
 
 @ft.component

@@ -6,7 +6,6 @@ from typing import Any
 
 import flet as ft
 import flet.canvas as cv
-from PIL import Image, ImageDraw
 
 from mobile_app.components import buttons
 from mobile_app.components.ui import Tap, Ui, icon, text
@@ -22,6 +21,8 @@ _SCALE = 3  # for a picture that can be printed
 
 def picture_of(strokes: Sequence[Stroke]) -> bytes:
     """Black on white, three times the size of the pad."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 - loaded when the first customer has signed
+
     image = Image.new("L", (WIDTH * _SCALE, HEIGHT * _SCALE), 255)
     pen = ImageDraw.Draw(image)
     for stroke in strokes:

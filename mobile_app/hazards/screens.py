@@ -3,9 +3,7 @@
 import flet as ft
 
 from mobile_app.components import bars, buttons, forms, panels
-from mobile_app.components.camera import CameraFirst
 from mobile_app.components.ui import Tap, Ui, column, icon, row, secondary, text
-from mobile_app.components.voice import VoiceNote
 from mobile_app.hazards.state import FindingForm
 from mobile_app.theme import GUTTER
 
@@ -17,6 +15,10 @@ CORRECTIONS = {"hazard": ("更正隐患", "Correct a hazard"), "works": ("更正
 def finding_screen(
     ui: Ui, form: FindingForm, *, more: bool, on_more: Tap, on_album: Tap, on_save: Tap, on_close: Tap
 ) -> ft.Control:
+    # Loaded with the first form: camera, microphone and player.
+    from mobile_app.components.camera import CameraFirst  # noqa: PLC0415
+    from mobile_app.components.voice import VoiceNote  # noqa: PLC0415
+
     number = len(form.pictures) + len(form.kept_photos)
     count = ui.say(f"照片 {number} 张", f"{number} photos")
     title = ui.say(*(CORRECTIONS if form.corrected else TITLES)[form.kind])

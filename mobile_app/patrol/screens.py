@@ -6,8 +6,8 @@ import flet as ft
 import msgspec
 
 from mobile_app.components import bars, buttons, forms, panels, photos
-from mobile_app.components.network_map import Drawing, NetworkMap, PointMark
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, shadow, text
+from mobile_app.drawing import Drawing, PointMark
 from mobile_app.theme import DASHED_LEVELS, GUTTER, SECOND, TITLE, pipe_colour
 from mobile_app.words import grouped
 from sync.documents.reference import ListEntry
@@ -51,6 +51,8 @@ def patrol_screen(
     on_navigate: Tap,
     on_back: Tap,
 ) -> ft.Control:
+    from mobile_app.components.network_map import NetworkMap  # noqa: PLC0415 - loaded with the first map
+
     top = ft.Container(
         column(
             [

@@ -8,8 +8,8 @@ import flet as ft
 
 from device_bridge.models import Fix, GasReading
 from mobile_app.clock import monotonic
-from mobile_app.components.network_map import Drawing, Here, Line
 from mobile_app.devices import DeviceState
+from mobile_app.drawing import Drawing, Here, Line
 from mobile_app.errors import NotReady
 from mobile_app.hazards.state import LeakAlarm
 from mobile_app.patrol.screens import Live, NextPoint, VisitForm, point_marks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from device_bridge.codes import read_codes
+from device_bridge.models import Code
 from mobile_app.deliveries.rounds import came_back_empty, load_list
 from mobile_app.deliveries.scans import Scanned, called_out, load, scan, scan_method
 from mobile_app.devices import tag_reader
@@ -36,7 +36,13 @@ NO_CODE = FieldError(
 
 async def code_in(picture: bytes) -> tuple[str, str]:
     """Text and symbology of the first code in a picture. Raises FieldError, DeviceGarbled."""
-    codes = await asyncio.to_thread(read_codes, picture)
+
+    def read() -> list[Code]:
+        from device_bridge.codes import read_codes  # noqa: PLC0415 - its readers are loaded with the first picture
+
+        return read_codes(picture)
+
+    codes = await asyncio.to_thread(read)
     if not codes:
         raise NO_CODE
     return codes[0].text, codes[0].symbology

@@ -7,8 +7,8 @@ import flet as ft
 import msgspec
 
 from mobile_app.components import bars, buttons, panels
-from mobile_app.components.network_map import Drawing, NetworkMap
 from mobile_app.components.ui import Tap, Ui, column, hook, icon, row, scrolling, secondary, shadow, tag, text
+from mobile_app.drawing import Drawing
 from mobile_app.theme import GUTTER, RADIUS, TITLE
 from sync.documents.tasks import DeliveryTask, PatrolTask
 
@@ -120,6 +120,8 @@ def task_sheet(
         head.append(ft.Container(panels.facts(ui, figures), padding=ft.Padding.only(top=8)))
     parts: list[ft.Control] = [ft.Column(head, spacing=0, tight=True, expand=True)]
     if drawing and (drawing.unwalked or drawing.walked):
+        from mobile_app.components.network_map import NetworkMap  # noqa: PLC0415 - loaded with the first map
+
         little = NetworkMap(
             ui,
             msgspec.structs.replace(drawing, facilities=(), points=(), here=None),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import flet as ft
 
-from mobile_app.components.network_map import Drawing
+from mobile_app.drawing import Drawing
 from mobile_app.filling.progress import DRAFT
 from mobile_app.state import AppState
 from mobile_app.today.screens import AgendaLine

@@ -12,12 +12,21 @@ from contextlib import aclosing
 import msgspec
 from msgspec import Struct
 
-from sync.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, TooLarge, Unreachable, UnsupportedType
+from sync.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    NotImplementedHere,
+    TooLarge,
+    Unreachable,
+    UnsupportedType,
+    is_final,
+)
 from sync.replication.ahead import ahead
 from sync.replication.aside import SetAside
 from sync.replication.checkpoints import Checkpoint
 from sync.replication.pace import Pace
-from sync.replication.refusals import HUB_FAILED, is_final, words_for
+from sync.replication.refusals import HUB_FAILED, words_for
 from sync.replication.remote import HubFailed, Refusal, RemoteDatabase
 from sync.store.models import Change, Document
 from sync.store.records import RecordStore

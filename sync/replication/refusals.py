@@ -1,11 +1,5 @@
 """What a hub's refusal of one document means: try again, or park it and tell the worker why."""
 
-# CouchDB's words for what will not change by itself; anything else (a time-out, a full disk) is tried again.
-FINAL = frozenset({
-    "forbidden", "unauthorized", "doc_validation", "illegal_docid", "bad_request", "missing_stub",
-    "document_too_large", "attachment_too_large", "too_large",
-})  # fmt: skip
-
 # Not CouchDB's: it failed at this document every time (500), and took others.
 HUB_FAILED = "hub_failed"
 
@@ -13,10 +7,6 @@ _TOO_LARGE = ("这条记录超过服务器允许的大小，未能上传。", "T
 _FORBIDDEN = ("服务器拒绝接收这条记录。", "The server refuses this record.")
 _FAILED = ("服务器多次处理这条记录都出错，未能上传。", "The server failed at this record every time.")
 _UNREADABLE = ("服务器无法识别这条记录。", "The server cannot read this record.")
-
-
-def is_final(error: str) -> bool:
-    return error in FINAL
 
 
 def words_for(error: str, reason: str) -> dict[str, str]:

@@ -1,51 +1,66 @@
-"""How long a worker looks at a blank screen in the morning, with a whole town's pipes on the phone."""
+"""What the app loads before its first list: a worker in the cold does not wait for what he does not use yet."""
 
-import time
+import json
+import subprocess
+import sys
 from pathlib import Path
 
-import msgspec
+import pytest
 
-from mobile_app.phone import Phone
-from sync.documents.reference import Pipe
-from tests.mobile_app.phones import NOWHERE, NUMBER, PASSWORD, PLANE, UNIT_ID, fill, lay_out, open_phone, put
+from mobile_app.preferences import Preferences, keep_preferences
+from tests.mobile_app.phones import NOWHERE, NUMBER, PASSWORD, fill, lay_out, open_phone
 
-PIPES = 2_600
-# A cheap phone is a good deal slower than this machine: two seconds of its own work leave it usable.
-START_S = 2.0
+# By what needs them; each was seen to hold up the start.
+LATER = {
+    "network": ("aiohttp", "aiocouch"),
+    "photos and codes": ("PIL.Image", "segno", "zxingcpp"),
+    "devices": ("nfc", "ndef", "usb1", "bleak", "serial", "pynmeagps", "pymodbus"),
+    "map, camera and sound": ("flet_map", "flet_camera", "flet_audio", "flet_audio_recorder"),
+}
+_LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+_SIGN_IN = """
+import asyncio, sys
+from pathlib import Path
+from mobile_app.main import desk_in
+
+async def main():
+    desk = await desk_in(Path(sys.argv[1]))
+    await desk.sign_in(sys.argv[2], sys.argv[3])
+    assert desk.app.signed_in and desk.app.tasks, desk.app.problem
+
+asyncio.run(main())
+"""
 
 
-def town() -> list[Pipe]:
-    blank = Pipe(id="", code="", pressure_level="low", length_m=20, line=())
-    return [
-        msgspec.structs.replace(
-            blank,
-            id=f"reference.pipe:{number:032x}",
-            code=f"P-{number}",
-            line=tuple(PLANE.degrees(number % 50 * 20.0 + 5 * k, number // 50 * 20.0) for k in range(5)),
-        )
-        for number in range(PIPES)
-    ]
+def loaded(program: str, *arguments: str) -> set[str]:
+    """The modules of a fresh interpreter after `program`."""
+    command = [sys.executable, "-c", program + "\n" + _LOADED, *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-async def test_the_first_list_is_there_in_two_seconds_with_a_town_on_the_phone(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def after_import() -> set[str]:
+    return loaded("import mobile_app.main")
+
+
+@pytest.fixture
+async def laid_out(tmp_path: Path) -> Path:
+    """A phone that has worked before."""
     lay_out(tmp_path)
-    before = await open_phone(tmp_path)
-    fill(before)
-    put(before.stores.unit(UNIT_ID), town())
-    await before.close()
-
-    # The process's own time: other tests on the same machine are not the app's fault.
-    started, wall = time.process_time(), time.monotonic()
-    phone = await Phone.open(tmp_path, NOWHERE)
-    await phone.sign_in(NUMBER, PASSWORD)
-    tasks = await phone.tasks()
-    listed, first_wall = time.process_time() - started, time.monotonic() - wall
-    pipes = await phone.pipes()
-    drawn = time.process_time() - started
+    keep_preferences(tmp_path, Preferences(server_url=NOWHERE))
+    phone = await open_phone(tmp_path)
+    fill(phone)
     await phone.close()
+    return tmp_path
 
-    told = f"first list after {listed:.2f} s ({first_wall:.2f} s by the clock), {len(pipes)} pipes after {drawn:.2f} s"
-    print(told)  # noqa: T201 - a measurement
-    assert len(tasks) == 2
-    assert len(pipes) == PIPES + 2
-    assert drawn < START_S
+
+@pytest.mark.parametrize("part", LATER)
+def test_the_app_opens_without_what_comes_later(after_import: set[str], part: str) -> None:
+    assert "flet" in after_import
+    assert after_import.isdisjoint(LATER[part])
+
+
+async def test_without_a_network_the_first_list_comes_without_its_client(laid_out: Path) -> None:
+    found = loaded(_SIGN_IN, str(laid_out), NUMBER, PASSWORD)
+    assert found.isdisjoint(name for names in LATER.values() for name in names)

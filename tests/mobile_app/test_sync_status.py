@@ -28,7 +28,6 @@ from sync.databases import media_database, user_database
 from sync.documents.patrol import PatrolStarted
 from sync.documents.receipts import Receipt, ReceiptEntry
 from sync.errors import Unreachable
-from sync.replication import Progress
 from sync.store.records import RecordStore
 from tests.mobile_app import phones
 
@@ -220,11 +219,11 @@ async def opened_board(phone: Phone) -> StatusBoard:
 def tell(board: StatusBoard, told: str, online: bool | None, trouble: set[str]) -> bool | None:  # noqa: FBT001
     """The network's word to the board, and what is true after it."""
     if told == "answers":
-        board.progressed("user", Progress("push", 1, 2))
+        board.progressed("user", None)
         trouble -= {"", "user"}
         return True
     if told in {"silent", "fails"}:
-        board.progressed("user", Progress("push", 1, 2, Unreachable("gone", connected=told == "fails")))
+        board.progressed("user", Unreachable("gone", connected=told == "fails"))
         trouble.add("")
         return told == "fails"
     if told == "refuses":
