@@ -37,6 +37,7 @@ async def write_round(session: AsyncSession, scene: Any, orders: list[Any], now:
         customer_id=customer.id,
         kind="agreement",
         number="HT-2026-0007",
+        photos=("photo:" + "ab" * 32,),
     )
     extra = gas.DeliveryCompleted(
         **wang.envelope("delivery.completed", now - timedelta(minutes=11), crossing(8, 5)),

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -160,6 +161,24 @@ class TestCustomers:
         after = (await dispatcher.get(page, part=True)).text
         assert "档案齐全" in after
         assert "220100188501010017" not in after
+
+    @pytest.mark.requirement("5.8.3-05")
+    async def test_papers_are_reviewed_apart_from_being_done(
+        self, dispatcher: Visitor, neighbour: Visitor, scene: Scene
+    ):
+        listed = (await dispatcher.get("/api/customers/", search="KH-0001")).json()["items"]
+        path = f"/customers/{listed[0]['id']}"
+        before = (await dispatcher.get(path, part=True)).text
+        assert "待审核" in before
+        assert "HT-2026-0007" in before
+        assert f"/deliveries?order={quote(scene.order_id, safe='')}" in before
+        form = {"act": "review", "done_on": "2026-11-23"}
+        assert (await neighbour.post(f"{path}/papers/agreement", form)).status_code == 404
+        assert (await dispatcher.post(f"{path}/papers/poem", form)).status_code == 404
+        assert (await dispatcher.post(f"{path}/papers/fittings", form | {"done_on": ""})).status_code == 422
+        after = await dispatcher.post(f"{path}/papers/agreement", form)
+        assert after.status_code == 200
+        assert "已审核" in after.text
 
     async def test_wrong_check_digit_is_told(self, dispatcher: Visitor, scene: Scene):
         form = {"organisation_id": scene.wang.unit_id, "code": "KH-9", "identity_number": "220100188501010018"}

@@ -1,6 +1,7 @@
 """The customers' ledger: who is complete enough to be supplied (5.8.3-07), and filling in what is missing."""
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
@@ -9,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.customers import service as customers
-from backend.customers.schemas import CustomerIn
+from backend.customers.schemas import CustomerIn, PaperIn
+from backend.errors import MissingError
+from backend.photos import service as photos
 from backend.scope import requires
 from web_console.forms import read_form
 from web_console.lists import words_for
@@ -18,6 +21,12 @@ from web_console.visiting import visitor, with_right
 from web_console.words import FIELD_WORDS
 
 PAGE = 50
+PAPERS = {
+    "agreement": ("供用气合同", "Supply contract"),
+    "safety_notice": ("安全告示", "Safety notice"),
+    "fittings": ("配件置换", "Fittings replaced"),
+    "in_home_check": ("入户安检", "In-home check"),
+}
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,9 +76,49 @@ async def new(request: Visit, session: AsyncSession) -> Response[str]:
 
 @get("/customers/{customer_id:str}", guards=[requires("customer.view")])
 async def open_one(request: Visit, session: AsyncSession, customer_id: str) -> Response[str]:
+    return await _opened(request, session, customer_id)
+
+
+async def _opened(request: Visit, session: AsyncSession, customer_id: str) -> Response[str]:
     one = await customers.find_customer(session, visitor(request).narrowed("customer.view"), customer_id)
     template = "parts/customer_form.html" if with_right(request, "customer.edit") else "parts/customer.html"
-    return render(request, template, one=one, **await _context(request, session))
+    ids = [paper.done_by for paper in one.papers] + [paper.reviewed_by for paper in one.papers]
+    people = await accounts.staff_names(session, [staff_id for staff_id in ids if staff_id])
+    pictures = {
+        record.id: await photos.list_photos(session, visitor(request), record.id)
+        for record in one.paper_records
+        if record.photos and record.kind != "in_home_check"
+    }
+    return render(
+        request,
+        template,
+        one=one,
+        people=people,
+        pictures=pictures,
+        papers=PAPERS,
+        **await _context(request, session),
+    )
+
+
+class PaperForm(msgspec.Struct, frozen=True, kw_only=True):
+    """`act`: what the button says."""
+
+    act: Literal["save", "review"] = "save"
+    done_on: date | None = None
+
+
+@post("/customers/{customer_id:str}/papers/{kind:str}", guards=[requires("customer.edit")], status_code=200)
+async def set_paper(request: Visit, session: AsyncSession, customer_id: str, kind: str) -> Response[str]:
+    """已完成 and 已审核 apart (E5.8.3-6); answers with the record as it now stands."""
+    form = await read_form(request, PaperForm)
+    known = next((paper for paper in customers.PAPERS if paper == kind), None)
+    if known is None:
+        raise MissingError("paper.unknown", "没有这种资料。", "There is no such paper.")
+    given = PaperIn(done_on=form.done_on, reviewed=form.act == "review")
+    await customers.set_paper(session, visitor(request).narrowed("customer.edit"), customer_id, known, given)
+    answer = await _opened(request, session, customer_id)
+    answer.headers["HX-Trigger"] = "customers-changed"
+    return answer
 
 
 async def _context(request: Visit, session: AsyncSession) -> dict[str, Any]:
@@ -100,4 +149,4 @@ def _saved(request: Visit, findings: Any) -> Response[None]:
     )
 
 
-handlers = [show, found, new, open_one, create, change]
+handlers = [show, found, new, open_one, create, change, set_paper]

@@ -15,6 +15,7 @@ from backend.changes import service as changes
 from backend.customers import service as customers
 from backend.customers.schemas import PaperIn
 from backend.cylinders import service as cylinders
+from backend.deliveries import service as deliveries
 from backend.filling import service as filling
 from backend.stations import service as stations
 from sync.documents.hazards import HazardReported
@@ -231,6 +232,45 @@ class TestDeliveries:
         assert (item["order_number"], item["leak_test_passed"]) == (order.order.order_number, True)
         written = msgspec.json.encode(page).decode()
         assert not any(personal in written for personal in (IDENTITY, "演示-孙", "100-0000", "林场小区"))
+
+    @pytest.mark.requirement("T2-11")
+    async def test_a_corrected_or_voided_delivery_is_told_as_deleted_to_who_has_read_it(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        reader = await regulator(client, session, station.company)
+        first = completed(station, "", "35-1", check_id="delivery.checked:x")
+        await take(session, station.company, station.driver, first)
+        page = await reader.read("T2-11")
+        assert [(item["id"], item["deleted"]) for item in page["items"]] == [(first.id, False)]
+        second = msgspec.structs.replace(
+            completed(station, "", "35-2", check_id="delivery.checked:x"), corrects=first.id
+        )
+        await take(session, station.company, station.driver, second)
+        page = await reader.read("T2-11", cursor=page["next_cursor"])
+        told = {item["id"]: item for item in page["items"]}
+        assert (told[first.id]["deleted"], told[first.id]["version"]) == (True, 2)
+        assert "delivered" not in told[first.id]
+        assert (told[second.id]["delivered"], told[second.id]["corrects"]) == (["35-2"], first.id)
+        await deliveries.void_delivery(session, station.caller, second.id, "误录")
+        page = await reader.read("T2-11", cursor=page["next_cursor"])
+        assert [(item["id"], item["deleted"]) for item in page["items"]] == [(second.id, True)]
+
+    @pytest.mark.requirement("T2-11")
+    async def test_a_check_that_comes_late_changes_what_is_told_of_its_delivery(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        reader = await regulator(client, session, station.company)
+        check = checked(station, "")
+        done = completed(station, "", "35-1", check_id=check.id)
+        await take(session, station.company, station.driver, done)
+        page = await reader.read("T2-11")
+        assert page["items"][0]["check_passed"] is None
+        assert (page["items"][0]["lon"], page["items"][0]["lat"]) == pytest.approx((HERE.lon, HERE.lat))
+        await take(session, station.company, station.driver, check)
+        page = await reader.read("T2-11", cursor=page["next_cursor"])
+        assert [(item["version"], item["check_passed"]) for item in page["items"]] == [(2, True)]
 
 
 class TestHazards:
