@@ -107,6 +107,7 @@ APP_VARIABLES = frozenset(
         "QIXUN_GPS",
         "QIXUN_DETECTOR",
         "QIXUN_TAGS",
+        "QIXUN_UHF",
         "QIXUN_SCALE",
         "QIXUN_CHECK_SCALE",
         "QIXUN_SITE",

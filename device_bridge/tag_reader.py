@@ -61,6 +61,11 @@ def open_tag_reader(address: str) -> TagReader:
     from device_bridge import nfc  # noqa: PLC0415 - its drivers take a fifth of a second, and not every phone has a reader
 
     driver, _, rest = address.partition(":")
+    if driver == "llrp":
+        # Imported by need: few phones have a UHF reader.
+        from device_bridge.uhf import UhfReader  # noqa: PLC0415
+
+        return UhfReader(address)
     if driver not in nfc.DRIVERS or (driver != "usb" and not rest):
         raise AddressInvalid(address, ADDRESS_EXAMPLES)
     return nfc.NfcpyReader(address)

@@ -1,8 +1,8 @@
 """The devices of one phone: where they are, and their streams for as long as a patrol runs.
 
-Addresses come from QIXUN_GPS, QIXUN_DETECTOR, QIXUN_TAGS, QIXUN_SCALE and QIXUN_CHECK_SCALE, or from the app's
-settings, which win. A device that vanishes is told to the screen in the device's own words and tried again; the record
-goes on without it.
+Addresses come from QIXUN_GPS, QIXUN_DETECTOR, QIXUN_TAGS, QIXUN_UHF, QIXUN_SCALE and QIXUN_CHECK_SCALE, or from the
+app's settings, which win. A device that vanishes is told to the screen in the device's own words and tried again; the
+record goes on without it.
 """
 
 import asyncio
@@ -53,6 +53,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     gps: str = ""
     detector: str = ""
     tags: str = ""
+    uhf: str = ""
     # The scale with the gun's lock, and the one on which a filled cylinder is weighed again.
     scale: str = ""
     check_scale: str = ""
@@ -72,6 +73,7 @@ def addresses(data_dir: Path) -> Addresses:
         gps=kept.gps or os.environ.get("QIXUN_GPS", ""),
         detector=kept.detector or os.environ.get("QIXUN_DETECTOR", ""),
         tags=kept.tags or os.environ.get("QIXUN_TAGS", ""),
+        uhf=kept.uhf or os.environ.get("QIXUN_UHF", ""),
         scale=kept.scale or os.environ.get("QIXUN_SCALE", ""),
         check_scale=kept.check_scale or os.environ.get("QIXUN_CHECK_SCALE", ""),
     )
@@ -83,8 +85,8 @@ def save_addresses(data_dir: Path, chosen: Addresses) -> None:
         _gps(chosen.gps)
     if chosen.detector:
         _detector(chosen.detector)
-    if chosen.tags:
-        open_tag_reader(chosen.tags)
+    for reader in filter(None, (chosen.tags, chosen.uhf)):
+        open_tag_reader(reader)
     for scale in filter(None, (chosen.scale, chosen.check_scale)):
         open_scale(scale)
     write_durable(data_dir / FILE_NAME, msgspec.json.encode(chosen))
@@ -92,10 +94,14 @@ def save_addresses(data_dir: Path, chosen: Addresses) -> None:
 
 def tag_readers(data_dir: Path) -> dict[ScanMethod, TagReader]:
     """Those that are set up, by what they read; an address that cannot be read is left out."""
-    with suppress(AddressInvalid):
-        found = tag_reader(data_dir)
-        return {"nfc": found} if found else {}
-    return {}
+    found = addresses(data_dir)
+    readers: dict[ScanMethod, TagReader] = {}
+    named: tuple[tuple[ScanMethod, str], ...] = (("nfc", found.tags), ("uhf", found.uhf))
+    for method, address in named:
+        with suppress(AddressInvalid):
+            if address:
+                readers[method] = open_tag_reader(address)
+    return readers
 
 
 # A phone without these devices never loads their libraries; with them, beside the screen and after its first list.

@@ -174,6 +174,9 @@ class Phone:
     async def cylinder(self, code_or_uid: str) -> Cylinder | None:
         return await self._in_thread(lambda: self.reference.cylinder(code_or_uid))
 
+    async def index_cylinders(self) -> None:
+        await self._in_thread(self.reference.index_cylinders)
+
     async def tag_keys(self) -> TagKeys | None:
         """The company's keys for its tags, believed by the office's signature; None before the first sync."""
         keys = self.profile.signing_keys

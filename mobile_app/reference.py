@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from mobile_app import cylinder_index
 from mobile_app.stores import Stores
 from sync.documents import BackendWritten, decode_backend
 from sync.documents.envelope import BackendDocument
@@ -27,7 +28,6 @@ class Reference:
         self._stores = stores
         self._lock = threading.Lock()
         self._kinds: dict[str, tuple[tuple[tuple[str, int], ...], list[BackendWritten]]] = {}
-        self._cylinders: tuple[list[Cylinder], dict[str, Cylinder]] = ([], {})
 
     def settings(self) -> CompanySettings | None:
         return max(self._of(CompanySettings), key=lambda found: found.version, default=None)
@@ -50,11 +50,15 @@ class Reference:
         return list(self._of(Certificate))
 
     def cylinder(self, code_or_uid: str) -> Cylinder | None:
-        """By code, tag UID or the address of its public page."""
+        """By number, tag UID (also one that was replaced) or the address of its public page."""
         wanted = code_or_uid.strip().upper()
-        if "://" in wanted:
-            wanted = wanted.rstrip("/").rpartition("/")[2]
-        return self._cylinder_index().get(wanted) if wanted else None
+        found = (cylinder_index.find(store, wanted) for store in self._stores.units()) if wanted else ()
+        return next((cylinder for cylinder in found if cylinder is not None), None)
+
+    def index_cylinders(self) -> None:
+        """So that the first scan after a large download does not wait for it."""
+        for store in self._stores.units():
+            cylinder_index.catch_up(store)
 
     def tag_keys(self, signing_keys: Mapping[str, str]) -> TagKeys | None:
         """What anybody who can write to the hub could otherwise put in: believed by its signature alone."""
@@ -68,18 +72,6 @@ class Reference:
     def nearest_pipe(self, lon: float, lat: float) -> Nearest | None:
         lines = {pipe_id: pipe.line for pipe_id, pipe in self.pipes().items()}
         return nearest_pipe(lines, lon, lat, within_m=NEAREST_PIPE_WITHIN_M)
-
-    def _cylinder_index(self) -> dict[str, Cylinder]:
-        cylinders = self._of(Cylinder)
-        with self._lock:
-            if self._cylinders[0] is not cylinders:
-                index = {uid.upper(): c for c in cylinders for uid in c.former_tags}
-                index |= {c.public_token.upper(): c for c in cylinders if c.public_token}
-                index |= {c.tag_uid.upper(): c for c in cylinders if c.tag_uid}
-                # A code wins over another cylinder's tag.
-                index |= {c.code.upper(): c for c in cylinders}
-                self._cylinders = (cylinders, index)
-            return self._cylinders[1]
 
     def _of(self, kind: type[D]) -> list[D]:
         tag = str(kind.__struct_config__.tag)

@@ -195,6 +195,7 @@ class AppState:
     async def _read_phone(self) -> None:
         phone = self.phone
         self.tasks = tuple(await phone.tasks())
+        await phone.index_cylinders()
         today = phone.today()
         checks = await phone.recorded(ShiftChecked)
         self.shift = next((c for c in reversed(checks) if c.recorded.at.astimezone(BEIJING).date() == today), None)

@@ -1,5 +1,5 @@
 """Starts one simulated device: a receiver that walks (gps), a methane detector (detector), tags to hold near (tags),
-a filling scale with its gun lock (scale).
+a filling scale with its gun lock (scale), a UHF reader (uhf).
 """
 
 import argparse
@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import sys
 
-KINDS = ("gps", "detector", "tags", "scale")
+KINDS = ("gps", "detector", "tags", "scale", "uhf")
 
 
 def main() -> None:

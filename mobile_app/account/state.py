@@ -25,6 +25,7 @@ class SettingsEntry:
     gps: str = ""
     detector: str = ""
     tags: str = ""
+    uhf: str = ""
     scale: str = ""
     check_scale: str = ""
     gun_medium: str = ""
@@ -34,7 +35,7 @@ class SettingsEntry:
     def read(self) -> None:
         """What is kept now."""
         found = addresses(self.app.folder)
-        self.gps, self.detector, self.tags = found.gps, found.detector, found.tags
+        self.gps, self.detector, self.tags, self.uhf = found.gps, found.detector, found.tags, found.uhf
         self.scale, self.check_scale = found.scale, found.check_scale
         self.gun_medium = self.app.preferences.gun_medium
         self.server_url = self.app.preferences.server_url

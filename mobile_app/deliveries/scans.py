@@ -9,6 +9,7 @@ from mobile_app.errors import FieldError
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.reference import key_of
+from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded, ScanMethod
 from sync.documents.reference import Cylinder
 from sync.documents.tasks import DeliveryTask
@@ -42,11 +43,22 @@ async def scan(
     purpose: Purpose,
     *,
     tag_uid: str = "",
+    tag: TagRead | None = None,
+    stamped: str = "",
     photo: PhotoDraft | None = None,
     task_id: str = "",
 ) -> Scanned:
-    told, cylinder = await identify(phone, code, method, tag_uid=tag_uid, photo=photo)
-    found = verdict(cylinder, code.strip(), phone.today(), purpose, tag_uid=tag_uid)
+    """`tag` is the tag as it was judged, where one was read; `stamped` the number on the cylinder, where compared."""
+    told, cylinder = await identify(phone, code, method, tag_uid=tag_uid, tag=tag, photo=photo)
+    found = verdict(
+        cylinder,
+        told.code if cylinder else code.strip() or tag_uid,
+        phone.today(),
+        purpose,
+        tag_uid=tag_uid,
+        tag_state=tag.reading.state if tag else "",
+        stamped=stamped,
+    )
     if not found.allowed:
         await phone.record(
             CylinderRefused,
@@ -62,9 +74,17 @@ async def scan(
 
 
 async def identify(
-    phone: Phone, code: str, method: ScanMethod, *, tag_uid: str = "", photo: PhotoDraft | None = None
+    phone: Phone,
+    code: str,
+    method: ScanMethod,
+    *,
+    tag_uid: str = "",
+    tag: TagRead | None = None,
+    photo: PhotoDraft | None = None,
 ) -> tuple[CylinderScan, Cylinder | None]:
-    """`code` as read; an empty tag is told by its `tag_uid` alone. A typed number needs a photo of the stamp."""
+    """`code` as read, also the address of the public page; an empty tag is told by its `tag_uid` alone. A typed number
+    needs a photo of the stamp.
+    """
     code = code.strip()
     if not code and not tag_uid:
         raise FieldError("scan.empty", "没有读到气瓶编号", "No cylinder number was read", field="code")
@@ -80,7 +100,10 @@ async def identify(
     cylinder = await phone.cylinder(code) if code else None
     if cylinder is None and tag_uid:
         cylinder = await phone.cylinder(tag_uid)
+    if cylinder is not None and "://" in code:
+        code = cylinder.code
     told = CylinderScan(
+        tag=tag.said() if tag else None,
         code=code or (cylinder.code if cylinder else tag_uid),
         method=method,
         cylinder_id=key_of(cylinder.id) if cylinder else "",

@@ -22,6 +22,7 @@ from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
 from mobile_app.scanning.state import Scanning
 from mobile_app.state import AppState
+from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import ScanMethod
 from sync.documents.filling import FillingCheckItem
 from sync.documents.reference import ListEntry
@@ -44,7 +45,13 @@ class GunScan(Scanning):
     on_code: Callable[..., Awaitable[None]] | None = None
 
     async def _judge(
-        self, code: str, method: ScanMethod, *, tag_uid: str = "", photo: PhotoDraft | None = None
+        self,
+        code: str,
+        method: ScanMethod,
+        *,
+        tag_uid: str = "",
+        tag: TagRead | None = None,  # noqa: ARG002 - a copy has another UID, which the filling's rules refuse
+        photo: PhotoDraft | None = None,
     ) -> None:
         if self.on_code is not None:
             await self.on_code(code, method, tag_uid, photo)

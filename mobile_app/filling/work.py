@@ -90,7 +90,7 @@ class Filling:
         told, cylinder = await identify(self.phone, code, method, tag_uid=tag_uid, photo=photo)
         found = may_fill(
             cylinder,
-            code.strip(),
+            told.code,
             self.phone.today(),
             await limits_of(self.phone, cylinder),
             await permits(self.phone),

@@ -12,7 +12,13 @@ from mobile_app.window import Window
 
 
 def ways(window: Window, scanning: Scanning) -> ft.Control:
+    async def listened() -> None:
+        if await scanning.listen():
+            await felt(window, scanning)
+
     async def picture(*_: Any) -> None:
+        # One touch, every way: the readers listen while the picture is taken; whichever answers first wins.
+        window.desk.app.run(listened())
         chosen = await choose_photo()
         if chosen is not None:
             await scanning.scan_picture(chosen[0])

@@ -22,7 +22,7 @@ def ways_to_scan(
                 text(
                     ui.say("扫二维码 / 条码", "Scan QR or bar code"), size=22, bold=True, colour=ui.look.primary_strong
                 ),
-                secondary(ui, ui.say("对准瓶上的标签拍一张", "Take a picture of the label")),
+                secondary(ui, _hint(ui, scanning)),
             ],
             alignment=ft.MainAxisAlignment.CENTER,
             horizontal_alignment=ft.CrossAxisAlignment.CENTER,
@@ -37,9 +37,20 @@ def ways_to_scan(
     )
     named = ft.Semantics(identifier="scan-picture", content=camera, button=True)
     tag = buttons.tonal(
-        ui, "scan-tag", ui.say("读 NFC 标签", "Read the NFC tag"), on_tag, glyph=ft.Icons.NFC_ROUNDED, height=64
+        ui, "scan-tag", ui.say("只读标签", "Read the tag alone"), on_tag, glyph=ft.Icons.NFC_ROUNDED, height=64
     )
-    return column([named, tag, _typed(ui, scanning, on_stamp=on_stamp, on_typed=on_typed)], spacing=12)
+    gone = [
+        panels.notice(ui, ui.say(f"{e.detail_zh}：{e.what_to_do_zh}", f"{e.detail_en}: {e.what_to_do_en}"), kind="warn")
+        for e in scanning.faults
+    ]
+    return column([named, *gone, tag, _typed(ui, scanning, on_stamp=on_stamp, on_typed=on_typed)], spacing=12)
+
+
+def _hint(ui: Ui, scanning: Scanning) -> str:
+    if scanning.listening:
+        names = ui.say("、", ", ").join(name.upper() for name in scanning.listening)
+        return ui.say(f"{names} 正在读：贴近标签，或拍码", f"{names} listening: hold the tag near, or take a picture")
+    return ui.say("拍码、贴标签，哪个先读到算哪个", "Picture or tag: whichever is read first")
 
 
 def _typed(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) -> ft.Control:

@@ -5,15 +5,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import flet as ft
+import msgspec
 
-from device_bridge.models import Code
+from device_bridge.errors import DeviceError
+from device_bridge.models import Code, Tag
+from device_bridge.tag_reader import TagReader
 from mobile_app.deliveries.rounds import came_back_empty, load_list
 from mobile_app.deliveries.scans import Scanned, called_out, load, scan, scan_method
-from mobile_app.devices import tag_reader
+from mobile_app.devices import tag_reader, tag_readers
 from mobile_app.errors import FieldError
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
+from mobile_app.scanning.race import Race
 from mobile_app.state import AppState
+from mobile_app.tags.reading import TagRead, judge_tag
 from sync.documents.cylinders import CylindersLoaded, ScanMethod
 from sync.documents.tasks import DeliveryTask
 from sync.rules.cylinders import Purpose
@@ -48,6 +53,24 @@ async def code_in(picture: bytes) -> tuple[str, str]:
     return codes[0].text, codes[0].symbology
 
 
+LISTEN_S = 30.0
+NOTHING_READ = FieldError(
+    "scan.nothing_read",
+    "没有读到标签",
+    "No tag was read",
+    action_zh="把标签贴近读卡区再点一次；或拍码、手输钢印号",
+    action_en="hold the tag to the reader and touch again, or take a picture or type the number",
+)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What one way of scanning gave."""
+
+    code: str
+    tag: Tag | None = None
+    photo: PhotoDraft | None = None
+
+
 async def tag_near(app: AppState) -> tuple[str, str]:
     """Text and UID of the tag held near the reader. Raises FieldError, DeviceError."""
     reader = await asyncio.to_thread(tag_reader, app.folder)
@@ -55,6 +78,18 @@ async def tag_near(app: AppState) -> tuple[str, str]:
         raise NO_TAG_READER
     tag = await reader.read()
     return tag.text, tag.uid
+
+
+def _reading(reader: TagReader) -> Callable[[], Awaitable[Answer]]:
+    async def read() -> Answer:
+        tag = await reader.read(LISTEN_S)
+        return Answer(tag.text, tag)
+
+    return read
+
+
+async def _refuse(error: FieldError | DeviceError) -> None:
+    raise error
 
 
 @ft.observable
@@ -69,31 +104,82 @@ class Scanning:
     stamp: PhotoDraft | None = None
     shown: Scanned | None = None
     kept: tuple[Scanned, ...] = ()
+    # Readers that listen now, and what is wrong with the others.
+    listening: tuple[str, ...] = ()
+    faults: tuple[DeviceError, ...] = ()
 
     def __post_init__(self) -> None:
+        self._race: Race[Answer] | None = None
         # What follows a loading: a round begins.
         self.on_load: list[Callable[[CylindersLoaded], Awaitable[object]]] = []
+
+    async def listen(self) -> bool:
+        """All readers at once, until the first answers or another way has; whether any did. A reader that
+        has vanished is told, and the others go on.
+        """
+        if self._race is not None:
+            return False
+        readers = await asyncio.to_thread(tag_readers, self.app.folder)
+        race = self._race = Race({name: _reading(reader) for name, reader in readers.items()}, self._told)
+        self.listening, self.faults = tuple(readers), ()
+        try:
+            found = await race.run()
+        finally:
+            self._race, self.listening = None, ()
+        if found is not None:
+            await self._decide(found[0], found[1])
+        return found is not None
+
+    def stop_listening(self) -> None:
+        if self._race is not None:
+            self._race.stop()
+
+    def _told(self, way: str, error: DeviceError) -> None:
+        self.listening = tuple(name for name in self.listening if name != way)
+        self.faults = (*self.faults, error)
 
     async def scan_picture(self, picture: bytes) -> None:
         found = await self.app.attempt(code_in(picture))
         if found is not None:
-            await self._judge(found[0], scan_method(found[1]))
+            await self._offer(scan_method(found[1]), Answer(found[0]))
 
     async def scan_tag(self) -> None:
-        found = await self.app.attempt(tag_near(self.app))
-        if found is not None:
-            await self._judge(found[0], "nfc", tag_uid=found[1])
+        """The readers alone."""
+        if not await asyncio.to_thread(tag_readers, self.app.folder):
+            await self.app.attempt(_refuse(NO_TAG_READER))
+        elif not await self.listen():
+            await self.app.attempt(_refuse(self.faults[0] if self.faults else NOTHING_READ))
 
     async def scan_typed(self) -> None:
-        await self._judge(self.typed, "typed", photo=self.stamp)
+        await self._offer("typed", Answer(self.typed, photo=self.stamp))
+
+    async def _offer(self, method: ScanMethod, answer: Answer) -> None:
+        """First come, first served: a tag that was read meanwhile stays on the screen."""
+        if self._race is None:
+            await self._decide(method, answer)
+        elif self._race.offer(method, answer):
+            await asyncio.sleep(0)
+
+    async def _decide(self, method: str, answer: Answer) -> None:
+        way = msgspec.convert(method, ScanMethod)
+        read = await self.app.attempt(judge_tag(self.app.phone, answer.tag)) if answer.tag else None
+        code = read.code if read else answer.code
+        await self._judge(code, way, tag_uid=answer.tag.uid if answer.tag else "", tag=read, photo=answer.photo)
 
     async def take_stamp(self, picture: bytes, source: PhotoSource) -> None:
         self.stamp = await self.app.attempt(take_photo(self.app.phone, picture, source=source)) or self.stamp
 
     async def _judge(
-        self, code: str, method: ScanMethod, *, tag_uid: str = "", photo: PhotoDraft | None = None
+        self,
+        code: str,
+        method: ScanMethod,
+        *,
+        tag_uid: str = "",
+        tag: TagRead | None = None,
+        photo: PhotoDraft | None = None,
     ) -> None:
-        work = scan(self.app.phone, code, method, self.purpose, tag_uid=tag_uid, photo=photo, task_id=self.task_id)
+        phone, purpose, task_id = self.app.phone, self.purpose, self.task_id
+        work = scan(phone, code, method, purpose, tag_uid=tag_uid, tag=tag, photo=photo, task_id=task_id)
         found = await self.app.attempt(work)
         if found is not None:
             if self.purpose == "loading":

