@@ -39,6 +39,7 @@ TOPICS = {
     "station": ("stations", "station.view"),
     "employee": ("staff", "staff.view"),
     "certificate": ("certificates", "certificate.view"),
+    "filling": ("fillings", "filling.view"),
     "customer": ("customers", "customer.view"),
     "device": ("devices", "devices.manage"),
     "hub": ("devices", "devices.manage"),

@@ -21,6 +21,7 @@ NAVIGATION = (
     Entry("/hazards", "隐患", "icon:warning", frozenset({"hazard.view"}), "hazards"),
     Entry("/tasks", "任务", "icon:assignment", frozenset({"patrol.view"})),
     Entry("/deliveries", "送气", "icon:local_shipping", frozenset({"delivery.view"})),
+    Entry("/fillings", "充装", "icon:propane", frozenset({"filling.view"})),
     Entry("/cylinders", "气瓶", "icon:propane_tank", frozenset({"cylinder.view"})),
     Entry("/ledgers", "台账", "icon:menu_book", _LEDGERS),
     Entry("/review", "待核实", "icon:rule", frozenset({"records.review"}), "review"),

@@ -249,10 +249,9 @@ def _event(taken: Taken[Any]) -> events.Event:
     record = taken.record
     facts: dict[str, Any] = {"code": record.scan.code}
     if isinstance(record, CylinderFilled):
-        facts["net_kg"] = record.net_kg
-    else:
-        facts["passed"] = record.passed
-    return events.Event(str(record.__struct_config__.tag), record.id, taken.organisation_id, facts)
+        return events.Event("filling.recorded", record.id, taken.organisation_id, facts | {"net_kg": record.net_kg})
+    kind = str(record.__struct_config__.tag)
+    return events.Event(kind, record.id, taken.organisation_id, facts | {"passed": record.passed})
 
 
 TAKES: dict[str, Take] = {
