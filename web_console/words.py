@@ -22,6 +22,10 @@ RECORDS = {
     "delivery.checked": ("随瓶安检", "checked at delivery"),
     "delivery.completed": ("送达签收", "delivered"),
     "visit.failed": ("到访未成", "visit failed"),
+    "cylinders.stored": ("回站入库", "brought cylinders back"),
+    "customer.completed": ("实名登记", "registered a customer"),
+    "customer.paper_done": ("客户资料", "brought a customer's paper"),
+    "vehicle.tracked": ("送气轨迹", "track of a vehicle"),
     "photo": ("照片", "photo"),
     "voice_note": ("语音说明", "voice note"),
     # What the office wrote, where a contradiction names it.

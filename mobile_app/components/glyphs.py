@@ -39,6 +39,10 @@ _RECORDS: dict[str, ft.IconData] = {
     "delivery.checked": Icons.FACT_CHECK_OUTLINED,
     "delivery.completed": Icons.PROPANE_TANK_OUTLINED,
     "visit.failed": Icons.NO_MEETING_ROOM_OUTLINED,
+    "cylinders.stored": Icons.WAREHOUSE_OUTLINED,
+    "customer.completed": Icons.HOW_TO_REG_ROUNDED,
+    "customer.paper_done": Icons.DESCRIPTION_OUTLINED,
+    "vehicle.tracked": Icons.TIMELINE_ROUNDED,
     "photo": Icons.PHOTO_OUTLINED,
     "voice_note": Icons.MIC_NONE_ROUNDED,
 }

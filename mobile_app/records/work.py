@@ -10,7 +10,7 @@ from mobile_app.errors import NotReady
 from mobile_app.phone import Phone
 from mobile_app.words import OPTION_TITLES, RECORD_TITLES, Words
 from sync.documents import FieldRecord
-from sync.documents.cylinders import CylinderRefused, CylindersLoaded
+from sync.documents.cylinders import CylinderRefused, CylindersLoaded, CylindersStored
 from sync.documents.deliveries import DeliveryCompleted, VisitFailed
 from sync.documents.hazards import HazardReported, LeakSuspected, ThirdPartyWorksReported
 from sync.documents.patrol import CheckPointVisited, PatrolFinished
@@ -18,7 +18,7 @@ from sync.documents.tasks import DeliveryTask, PatrolTask
 from sync.store.records import RecordLine, RecordState
 
 # The track's chunks come every five minutes: they would bury what a worker recorded himself.
-UNLISTED = frozenset({"patrol.tracked", "patrol.paused"})
+UNLISTED = frozenset({"patrol.tracked", "patrol.paused", "vehicle.tracked"})
 LISTED_TAGS = tuple(tag for tag in RECORD_TITLES if tag not in UNLISTED)
 # A search reads so many at once, and goes on until it has enough or there are no more.
 SEARCHED_AT_ONCE = 500
@@ -153,6 +153,7 @@ _ABOUT: dict[type, Callable[[Any, Say, Callable[[str], str]], str]] = {
     CheckPointVisited: _visit,
     PatrolFinished: lambda r, _say, _title: f"{r.covered_m / max(r.assigned_m, 1) * 100:.0f}%",
     CylindersLoaded: lambda r, say, _: say(f"{len(r.cylinders)} 只", f"{len(r.cylinders)} pcs"),
+    CylindersStored: lambda r, say, _: say(f"{len(r.cylinders)} 只", f"{len(r.cylinders)} pcs"),
     CylinderRefused: lambda r, _say, _title: r.scan.code,
     DeliveryCompleted: lambda r, say, _: say("、", ", ").join(scan.code for scan in r.delivered),
     VisitFailed: lambda r, _, title: title(r.outcome),

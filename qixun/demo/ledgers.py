@@ -12,6 +12,8 @@ from backend.employees.schemas import EmployeeIn
 from backend.scope import Caller
 from backend.stations import service as stations
 from backend.stations.schemas import StationIn, StationKind
+from backend.vehicles import service as vehicles
+from backend.vehicles.schemas import VehicleIn
 
 # Holder (the company where empty), kind, number, days that are left.
 _CERTIFICATES = (
@@ -73,6 +75,23 @@ async def write_ledgers(session: AsyncSession, caller: Caller) -> None:
                 expires_on=today + timedelta(days=days),
             ),
         )
+    vehicle = VehicleIn(
+        organisation_id=units["松河液化气储配站"], code="CL-001", plate="吉·演示01", driver_id=people["演示-王送气"]
+    )
+    made_vehicle = await vehicles.create_vehicle(session, caller, vehicle)
+    await certificates.create_certificate(
+        session,
+        caller,
+        CertificateIn(
+            holder_kind="vehicle",
+            holder_id=made_vehicle.vehicle.id,
+            kind="road_transport",
+            number="DLYS-DEMO-0001",
+            issued_by="松河县交通运输局（演示）",
+            issued_on=today - timedelta(days=300),
+            expires_on=today + timedelta(days=20),
+        ),
+    )
     for name, post, station in _POSTS:
         record = EmployeeIn(post=post, sex="male", station_id=made.get(station, ""))
         await employees.set_employee(session, caller, people[name], record)

@@ -18,6 +18,7 @@ import msgspec
 from device_bridge.codes import read_codes
 from device_bridge.errors import DeviceError
 from device_bridge.models import Fix, GasReading, InstrumentInfo, Tag
+from mobile_app.deliveries.rounds import Round
 from mobile_app.deliveries.work import Delivery, Scanned, fail_visit, load, scan, scan_method
 from mobile_app.devices import Devices, DeviceState, probe, tag_reader
 from mobile_app.errors import NotReady, WorkError
@@ -53,6 +54,7 @@ class DemoPhone:
         self._patrol: Patrol | None = None
         self._proposals: list[LeakProposal] = []
         self._scans: list[Scanned] = []
+        self._round: Round | None = None
         self._photos_taken = 0
 
     async def sign_in(self, number: str, password: str) -> dict[str, Any]:
@@ -225,7 +227,17 @@ class DemoPhone:
         return await self._scanned(code, "typed", purpose, photo=await self._photo("door"), task_id=task_id)
 
     async def load(self, station_id: str, vehicle: str) -> str:
-        return (await load(self._phone, self._scans, station_id=station_id, vehicle=vehicle)).id
+        loaded = await load(self._phone, self._scans, station_id=station_id, vehicle=vehicle)
+        self._round = await Round.begin(self._phone, loaded)
+        return loaded.id
+
+    async def come_back(self, full: list[str], empty: list[str]) -> dict[str, Any]:
+        """回站入库: each scanned; what the load list says and nobody found is called out."""
+        round_, self._round = self._round, None
+        assert round_ is not None
+        scans = [(await scan(self._phone, code, "qr", "return"), code in full) for code in (*full, *empty)]
+        stored = await round_.store(scans)
+        return {"id": stored.id, "missing": list(stored.missing)}
 
     async def forget_scans(self) -> None:
         self._scans = []
@@ -285,6 +297,8 @@ class DemoPhone:
             await self._patrol.take_fix(fix)
         else:
             self._phone.take_fix(fix)
+        if self._round is not None:
+            await self._round.take_fix(fix)
 
     async def _take_reading(self, reading: GasReading) -> None:
         self._reading = reading

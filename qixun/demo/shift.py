@@ -312,6 +312,8 @@ class Shift:
         tomorrow = f"{datetime.now(BEIJING) + timedelta(days=1):%Y-%m-%d}"
         await wang.do("nobody_home", task_id=orders["not_home"], next_appointment=tomorrow)
         self._say("到访不遇：门口和通知照片，改约明天", "Nobody home: photos of door and notice, again tomorrow")
+        said["stored"] = await wang.do("come_back", full=["SH35-0004"], empty=["SH35-0050"])
+        self._say("回站入库：一只重瓶、一只空瓶，数量相符", "Back at the station: one full, one empty, all there")
 
     async def _deliver(self, task_id: str) -> None:
         wang = self._wang

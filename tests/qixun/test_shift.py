@@ -277,7 +277,11 @@ class TestDelivery:
         found = await played.get("/api/cylinders", search="SH35-000")
         holders = {c["code"]: c["holder_kind"] for c in found["items"]}
         assert holders["SH35-0001"] == holders["SH35-0002"] == "customer"
-        assert holders["SH35-0004"] == "vehicle"
+        assert holders["SH35-0004"] == "station"
+        assert played.story.said["stored"]["missing"] == []
+        (vehicle,) = (await played.get("/api/vehicles"))["items"]
+        assert (vehicle["plate"], vehicle["driver_name"], vehicle["on_board"]) == ("吉·演示01", "演示-王送气", 0)
+        assert vehicle["seen"] is not None
         assert holders["SH35-0003"] == "station"
 
 

@@ -20,7 +20,8 @@ from web_console.visiting import visitor, with_right
 from web_console.words import RECORDS, record_words
 
 # The feed tells what somebody did; photos and tracks only come along with it.
-TOLD = tuple(tag for tag in RECORDS if tag not in {"photo", "voice_note", "patrol.tracked", "patrol.paused"})
+_SILENT = {"photo", "voice_note", "patrol.tracked", "patrol.paused", "vehicle.tracked"}
+TOLD = tuple(tag for tag in RECORDS if tag not in _SILENT)
 
 
 def midnight() -> datetime:
