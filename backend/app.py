@@ -34,6 +34,7 @@ from backend.filling import routes as filling
 from backend.hazards import routes as hazards
 from backend.inspections import routes as inspections
 from backend.intake import routes as intake
+from backend.licensing import routes as licences
 from backend.network import routes as network
 from backend.observing import configure_logging, observing
 from backend.patrol import routes as patrol
@@ -72,6 +73,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     filling.router,
     stations.router,
     statistics.router,
+    licences.router,
     employees.router,
     deliveries.router,
     vehicles.router,

@@ -38,6 +38,7 @@ TOPICS = {
     "cylinders": ("cylinders", "cylinder.view"),
     "station": ("stations", "station.view"),
     "employee": ("staff", "staff.view"),
+    "licence": ("licences", "licence.view"),
     "certificate": ("certificates", "certificate.view"),
     "filling": ("fillings", "filling.view"),
     "customer": ("customers", "customer.view"),

@@ -15,7 +15,7 @@ class Entry(msgspec.Struct, frozen=True):
     bottom: bool = False
 
 
-_LEDGERS = frozenset({"station.view", "staff.view", "delivery.view", "certificate.view"})
+_LEDGERS = frozenset({"station.view", "staff.view", "delivery.view", "certificate.view", "licence.view"})
 NAVIGATION = (
     Entry("/", "一张图", "icon:map", frozenset({"network.view"})),
     Entry("/hazards", "隐患", "icon:warning", frozenset({"hazard.view"}), "hazards"),

@@ -4,7 +4,7 @@ import msgspec
 
 from backend.scope import RIGHTS
 
-_VIEW = frozenset(right for right in RIGHTS if right.endswith(".view")) - {"audit.view", "staff.view"}
+_VIEW = frozenset(right for right in RIGHTS if right.endswith(".view")) - {"audit.view", "staff.view", "licence.view"}
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -39,8 +39,11 @@ ROLES = {
         },
     ),
     "network_engineer": Role("管网管理员", "Network engineer", _VIEW | {"network.import"}),
-    "company_admin": Role("企业管理员", "Company administrator", RIGHTS - {"regulator.manage"}),
-    "supervisor": Role("监管人员", "Regulator's officer", _VIEW | {"audit.view", "staff.view"}),
+    "company_admin": Role("企业管理员", "Company administrator", RIGHTS - {"regulator.manage", "licence.review"}),
+    "supervisor": Role("监管人员", "Regulator's officer", _VIEW | {"audit.view", "staff.view", "licence.view"}),
+    "licence_reviewer": Role(
+        "许可审核员", "Licence reviewer", _VIEW | {"staff.view", "licence.view", "licence.review"}
+    ),
     "system_admin": Role("系统管理员", "System administrator", RIGHTS),
 }
 

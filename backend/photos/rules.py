@@ -24,7 +24,7 @@ def check_file(doc_id: str, content: bytes | None) -> str:
         return "photo_differs"
     if tag == "voice_note":
         return "" if _is_recording(content) else "not_a_recording"
-    return "" if _is_picture(content) else "not_an_image"
+    return "" if is_picture(content) else "not_an_image"
 
 
 def _is_recording(content: bytes) -> bool:
@@ -45,7 +45,7 @@ def _is_recording(content: bytes) -> bool:
     return whole and sound and bool(chunks.get(b"data")) and set(chunks) <= {b"fmt ", b"fact", b"data"}
 
 
-def _is_picture(picture: bytes) -> bool:
+def is_picture(picture: bytes) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -15,7 +15,7 @@ from backend.bulk import one_of
 from backend.errors import MissingError
 from backend.personal_keys import decrypt, encrypt, master_key
 from backend.photos.models import Photo, VoiceNote
-from backend.photos.rules import check_file
+from backend.photos.rules import check_file, is_picture
 from backend.scope import Caller, scoped, within
 from backend.settings import Settings
 
@@ -26,6 +26,7 @@ __all__ = [
     "check_file",
     "count_photos",
     "forget",
+    "is_picture",
     "list_photos",
     "list_voice_notes",
     "open_photo",

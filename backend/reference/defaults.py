@@ -195,6 +195,16 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
         ("commercial", "工商", "Commercial or industrial"),
         ("institution", "机关学校", "Institution or school"),
     ),
+    "licence_paper": _entries(
+        ("form", "申请表", "Application form"),
+        ("business_licence", "营业执照", "Business licence"),
+        ("identity", "身份证明", "Proof of identity"),
+        ("training", "培训考核证明", "Proof of training"),
+        ("site", "场地与规划证明", "Site and planning"),
+        ("safety_assessment", "安全评价报告", "Safety assessment"),
+        ("fire_acceptance", "消防验收文件", "Fire protection acceptance"),
+        ("other", "其他", "Other"),
+    ),
     "staff_post": _entries(
         ("station_manager", "站长", "Station manager"),
         ("safety_officer", "安全员", "Safety officer"),
@@ -284,4 +294,6 @@ LEAK_ALARM_PPM = 500.0
 LEAK_EMERGENCY_PPM = 10_000.0
 CERTIFICATE_REMINDER_DAYS = (60, 30, 7)
 DELIVERY_PROMISE_MIN = 90.0
+LICENCE_ACCEPT_DAYS = 5
+LICENCE_DECIDE_DAYS = 20
 CUSTOMER_REQUIRED_FIELDS = ("code", "name", "category", "phone", "address", "identity_number")

@@ -5,7 +5,12 @@ from typing import Annotated
 
 import msgspec
 
-from backend.reference.defaults import CERTIFICATE_REMINDER_DAYS, DELIVERY_PROMISE_MIN
+from backend.reference.defaults import (
+    CERTIFICATE_REMINDER_DAYS,
+    DELIVERY_PROMISE_MIN,
+    LICENCE_ACCEPT_DAYS,
+    LICENCE_DECIDE_DAYS,
+)
 from sync.documents.envelope import Word
 from sync.documents.reference import ListEntry
 
@@ -34,6 +39,9 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     gas_unit: Word = "ppm"
     # Within how many minutes an order is to be handed over, as the company promises its customers.
     delivery_promise_min: Annotated[float, msgspec.Meta(gt=0, le=10_080)] = DELIVERY_PROMISE_MIN
+    # Working days in which the authority takes an application up, and then decides it.
+    licence_accept_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = LICENCE_ACCEPT_DAYS
+    licence_decide_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = LICENCE_DECIDE_DAYS
     # How many days ahead of a certificate's last day the office is reminded of it.
     certificate_reminder_days: Annotated[
         tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...], msgspec.Meta(min_length=1, max_length=5)

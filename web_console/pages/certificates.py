@@ -187,6 +187,7 @@ async def _choices(
         "kind": "",
         "holders": await certificates.list_holders(session, caller, holder_kind, search=holder_search),
         "kinds": words.choices(certificates.LIST_OF[holder_kind]),
+        "holders_at": "/ledgers/certificates/holders",
     }
 
 

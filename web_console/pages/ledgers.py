@@ -14,6 +14,7 @@ LEDGERS = (
     ("/ledgers/staff", "从业人员", "staff.view"),
     ("/ledgers/vehicles", "车辆", "delivery.view"),
     ("/ledgers/certificates", "证照", "certificate.view"),
+    ("/ledgers/licences", "许可申请", "licence.view"),
 )
 
 

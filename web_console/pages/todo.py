@@ -13,6 +13,7 @@ from backend.certificates import service as certificates
 from backend.cylinders import service as cylinders
 from backend.hazards import service as hazards
 from backend.intake import conflicts, quarantined
+from backend.licensing import service as licences
 from backend.patrol import service as patrol
 from backend.scope import Caller, signed_in
 from web_console.lists import words_for
@@ -56,6 +57,7 @@ class Asked:
             ("hazard.view", self._hazards),
             ("patrol.view", self._tasks),
             ("certificate.view", self._certificates),
+            ("licence.view", self._licences),
             ("cylinder.edit", self._inspections),
             ("devices.manage", self._devices),
             ("records.review", self._records),
@@ -239,6 +241,36 @@ class Asked:
                 action=self.t("送检"),
             )
             for reminder in (await cylinders.list_reminders(self.session, caller))[:_MOST]
+        ]
+
+    async def _licences(self, caller: Caller) -> list[Item]:
+        """What waits for the visitor: to be reviewed where that is his office, to be completed where he applied."""
+        waiting, t = await licences.count_waiting(self.session, caller), self.t
+        told = (
+            (waiting.overdue, "day", t("{n} 件许可申请超期未办", n=waiting.overdue), "overdue=true", "danger"),
+            (waiting.submitted, "day", t("{n} 件许可申请待受理", n=waiting.submitted), "state=submitted", "warn"),
+            (
+                waiting.under_review,
+                "later",
+                t("{n} 件许可申请审核中", n=waiting.under_review),
+                "state=under_review",
+                "",
+            ),
+            (waiting.returned, "day", t("{n} 件许可申请被退回", n=waiting.returned), "state=returned", "warn"),
+        )
+        return [
+            Item(
+                urgency=urgency,
+                kind="other",
+                shape="icon:approval",
+                tone=tone,
+                title=title,
+                detail=t("许可申请"),
+                href=f"/ledgers/licences?{query}",
+                action=t("查看"),
+            )
+            for n, urgency, title, query, tone in told
+            if n
         ]
 
     async def _devices(self, caller: Caller) -> list[Item]:

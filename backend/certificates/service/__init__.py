@@ -1,9 +1,10 @@
 """What the rest of the backend asks of certificates; split by use case."""
 
-from backend.certificates.service.holders import holders_of, list_holders
+from backend.certificates.service.holders import find_holder, holders_by_id, holders_named, holders_of, list_holders
 from backend.certificates.service.keeping import (
     change_certificate,
     create_certificate,
+    issue_certificate,
     when_changed,
     withdraw_certificate,
 )
@@ -27,7 +28,11 @@ __all__ = [
     "documents_of",
     "expiry",
     "find_certificate",
+    "find_holder",
+    "holders_by_id",
+    "holders_named",
     "holders_of",
+    "issue_certificate",
     "list_certificates",
     "list_holders",
     "newest_of",

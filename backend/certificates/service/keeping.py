@@ -28,8 +28,15 @@ def when_changed(listener: Listener) -> None:
 
 
 async def create_certificate(session: AsyncSession, caller: Caller, given: CertificateIn) -> CertificateOut:
+    return await issue_certificate(session, caller, given, right="certificate.edit")
+
+
+async def issue_certificate(
+    session: AsyncSession, caller: Caller, given: CertificateIn, *, right: str
+) -> CertificateOut:
+    """By whoever holds `right` where the holder belongs: the office that enters it, or the authority that grants it."""
     holder = await find_holder(session, caller, given.holder_kind, given.holder_id)
-    place = await reference.find_place(session, holder.organisation_id, caller=caller, right="certificate.edit")
+    place = await reference.find_place(session, holder.organisation_id, caller=caller, right=right)
     certificate = Certificate(
         id=new_key(),
         organisation_id=holder.organisation_id,

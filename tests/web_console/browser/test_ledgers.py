@@ -99,3 +99,30 @@ class TestStatistics:
         await page.wait_for_url("**/statistics?*specification=YSP118*")
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert screen.complaints == []
+
+
+class TestLicences:
+    async def test_application_is_written_and_submitted(self, sign_in: SignIn, scene: Scene):
+        screen = await sign_in(scene.admin)
+        page = screen.page
+        await screen.open("/ledgers/licences")
+        await page.keyboard.press("n")
+        await page.select_option("#holder-list", scene.company.company.id)
+        await page.select_option("#dialog [name=kind]", "work_safety")
+        await page.locator("#dialog footer .primary").click()
+        await page.fill("#dialog [name=contact]", "演示-钱管理")
+        paper = {"name": "申请表.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 paper"}
+        await page.locator("#papers [type=file]").set_input_files(files=[paper])  # type: ignore[list-item]
+        await page.locator("#papers").get_by_text("添加材料").click()
+        await page.locator("#papers").get_by_text("申请表.pdf").wait_for()
+        await page.fill("#dialog [name=statement]", "安全生产许可证到期延续")
+        assert await page.input_value("#dialog [name=contact]") == "演示-钱管理"
+        await page.fill("#dialog [name=contact_phone]", "100-0000-0003")
+        await screen.picture("licence-draft")
+        await page.locator("#submit").click()
+        await page.locator("#dialog header").get_by_text("待受理").wait_for()
+        await screen.picture("licence-submitted")
+        await page.keyboard.press("Escape")
+        await page.locator("#licences").get_by_text("待受理").first.wait_for()
+        await screen.picture("licences")
+        assert screen.complaints == []
