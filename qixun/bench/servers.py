@@ -118,10 +118,10 @@ async def running_product(
         yield Product(url, hub or f"http://{administrator}@127.0.0.1:{port}/sync", pid)
 
 
-async def run_client(command: Sequence[str]) -> bytes:
+async def run_client(command: Sequence[str], environ: Mapping[str, str] | None = None) -> bytes:
     """What a measuring process wrote; `BenchError` with its last words where it failed."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=_environment({})
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=_environment(environ or {})
     )
     try:
         said, complained = await process.communicate()

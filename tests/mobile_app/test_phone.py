@@ -43,6 +43,15 @@ class TestSignIn:
         assert not phone.signed_in
         await phone.close()
 
+    @pytest.mark.parametrize(
+        "address", ["", "http://", "http://[", "no.such.host.invalid", "http://no.such.host.invalid"]
+    )
+    async def test_an_address_where_no_server_is_hinders_no_later_sign_in(self, tmp_path: Path, address: str) -> None:
+        lay_out(tmp_path)
+        phone = await open_phone(tmp_path, address)
+        assert phone.signed_in
+        await phone.close()
+
     async def test_later_times_need_no_network(self, tmp_path: Path) -> None:
         lay_out(tmp_path)
         phone = await open_phone(tmp_path)

@@ -14,7 +14,7 @@ from tests.mobile_app.phones import NOWHERE, NUMBER, PASSWORD, fill, lay_out, op
 LATER = {
     "network": ("aiohttp", "aiocouch"),
     "photos and codes": ("PIL.Image", "segno", "zxingcpp"),
-    "devices": ("nfc", "ndef", "usb1", "bleak", "serial", "pynmeagps", "pymodbus"),
+    "devices": ("nfc", "ndef", "usb1", "llrpkit", "bleak", "serial", "pynmeagps", "pymodbus"),
     "map, camera and sound": ("flet_map", "flet_camera", "flet_audio", "flet_audio_recorder"),
 }
 _LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
