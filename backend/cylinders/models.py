@@ -35,7 +35,15 @@ class Cylinder(Base):
             postgresql_where=text("tag_uid <> ''"),
         ),
         Index("ix_cylinders_next_inspection_on", "organisation_id", "next_inspection_on"),
-        Index("ix_cylinders_due", "organisation_id", "due_on", "id", postgresql_where=text("NOT scrapped")),
+        # With what lists are filtered by beside it, what is due is counted from the index alone.
+        Index(
+            "ix_cylinders_due",
+            "organisation_id",
+            "due_on",
+            "id",
+            postgresql_include=["holder_kind", "specification"],
+            postgresql_where=text("NOT scrapped"),
+        ),
         Index(
             "ix_cylinders_tag",
             text("upper(replace(tag_uid, ':', ''))"),

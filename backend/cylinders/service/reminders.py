@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,7 +36,12 @@ async def remind(session: AsyncSession, company_id: str, day: date) -> int:
         Cylinder.due_on <= day + timedelta(days=max(days)),
     )
     stage = case(*((condition, name) for name, condition in stage_conditions(day, days)))
-    reached = select(Cylinder.id, Cylinder.due_on, stage).where(*waiting)
+    told = exists().where(
+        InspectionReminded.cylinder_id == Cylinder.id,
+        InspectionReminded.due_on == Cylinder.due_on,
+        InspectionReminded.stage == stage,
+    )
+    reached = select(Cylinder.id, Cylinder.due_on, stage).where(*waiting, ~told)
     new = (
         insert(InspectionReminded)
         .from_select(["cylinder_id", "due_on", "stage"], reached)
