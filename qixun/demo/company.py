@@ -21,7 +21,7 @@ from backend.settings import Settings
 from qixun.demo.ledgers import write_ledgers
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD
 
-SAFETY = "S001"
+SAFETY, REVIEWER = "S001", "R001"
 PATROL_UNIT, STATION, SHOP = "巡线一班", "松河液化气储配站", "东门供应站"
 REGULATOR_FILE = "demo-regulator-client.json"
 DATASETS = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14")
@@ -60,7 +60,7 @@ async def _organisation(session: AsyncSession, settings: Settings) -> tuple[dict
         name: await accounts.create_organisation(session, None, parent_id=company.id, kind="unit", name=name)
         for name in (PATROL_UNIT, STATION, SHOP)
     }
-    await _staff(session, settings, company, units)
+    await _staff(session, settings, made, units)
     await reference.post_reference(session, company.id)
     client = await accounts.create_client(
         session, None, name="松河县城市管理局（演示）", organisation_id=made["county"].id, datasets=DATASETS
@@ -78,9 +78,10 @@ def _write_secret(path: Path, content: bytes) -> None:
 
 
 async def _staff(
-    session: AsyncSession, settings: Settings, company: Organisation, units: dict[str, Organisation]
+    session: AsyncSession, settings: Settings, offices: dict[str, Organisation], units: dict[str, Organisation]
 ) -> None:
     """Number, name, unit, role, and where the role is held."""
+    company, county = offices["company"], offices["county"]
     patrol, station = units[PATROL_UNIT], units[STATION]
     people = (
         (ADMINISTRATOR, "演示-周管理", company, "company_admin", company),
@@ -90,6 +91,7 @@ async def _staff(
         ("X002", "演示-孙巡检", patrol, "inspector", patrol),
         (DRIVER, "演示-王送气", station, "driver", station),
         ("W002", "演示-吴送气", units[SHOP], "driver", units[SHOP]),
+        (REVIEWER, "演示-县审核", county, "licence_reviewer", county),
     )
     for number, name, home, role, where in people:
         staff = await accounts.create_staff(
