@@ -195,6 +195,14 @@ async def _seen(session: AsyncSession, rows: Sequence[Vehicle]) -> dict[tuple[st
     }
 
 
+async def plate_of(session: AsyncSession, company_id: str, driver_id: str) -> str:
+    """Of the vehicle that is assigned to him; empty without one."""
+    query = select(Vehicle.plate).where(
+        Vehicle.company_id == company_id, Vehicle.driver_id == driver_id, ~Vehicle.retired
+    )
+    return await session.scalar(query.order_by(Vehicle.code).limit(1)) or ""
+
+
 async def find_vehicle(session: AsyncSession, caller: Caller, vehicle_id: str) -> VehicleOut:
     vehicle = await _find(session, caller, vehicle_id)
     (line,) = await _lines(session, [vehicle])

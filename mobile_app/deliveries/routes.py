@@ -8,7 +8,14 @@ import flet as ft
 from mobile_app.components import bars, buttons, forms, signature
 from mobile_app.components.photos import choose_photo
 from mobile_app.components.ui import column, scrolling
-from mobile_app.deliveries import handover_screens, registering_screens, round_screens, screens, visit_screens
+from mobile_app.deliveries import (
+    exchange_screens,
+    handover_screens,
+    registering_screens,
+    round_screens,
+    screens,
+    visit_screens,
+)
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.scanning.routes import ways
 from mobile_app.scanning.screens import choose_fault, verdict_screen
@@ -77,10 +84,10 @@ async def _fail_item(run: DeliveryRun, code: str) -> None:
 
 
 def _exchange(window: Window, run: DeliveryRun) -> Step:
-    body = screens.exchange_step(
+    body = exchange_screens.exchange_step(
         window.ui, run, on_scan=window.goes("/scan-full"), on_scan_empty=window.goes("/scan-empty")
     )
-    return body, screens.exchange_dock(window.ui, run, on_finish=window.does(run.exchange))
+    return body, exchange_screens.exchange_dock(window.ui, run, on_finish=window.does(run.exchange))
 
 
 def _leak_test(window: Window, run: DeliveryRun) -> Step:

@@ -5,11 +5,10 @@ from typing import Any, Protocol
 
 import flet as ft
 
-from mobile_app.components import bars, buttons, panels
+from mobile_app.components import bars, buttons, forms, panels
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.deliveries.work import STEP_TITLES
-from mobile_app.scanning.screens import kept_lines
 from mobile_app.theme import GUTTER, TITLE
 from sync.documents.reference import ListEntry
 from sync.rules.customers import customer_field_label
@@ -280,11 +279,26 @@ def _open_item(ui: Ui, run: Checklist, entry: ListEntry, number: int, on_fail: T
     parts: list[ft.Control] = [row([circle, text(ui.say(entry.zh, entry.en), size=TITLE, bold=True, expand=True)])]
     if entry.help_zh:
         parts.append(text(ui.say(entry.help_zh, entry.help_en or entry.help_zh)))
+    if entry.unit and isinstance(run, DeliveryRun):
+        parts.append(_measured(ui, run, entry))
     parts.append(choices)
     inside = card(ui, column(parts, spacing=12))
     inside.border = ft.Border.all(2, look.primary)
     inside.margin = ft.Margin.symmetric(vertical=10)
     return inside
+
+
+def _measured(ui: Ui, run: DeliveryRun, entry: ListEntry) -> ft.Control:
+    limit = f"{entry.limit:g} {entry.unit}" if entry.limit is not None else ""
+    return forms.entry(
+        ui,
+        f"{entry.code}-value",
+        ui.say(f"实测（限值 {limit}）", f"Measured (limit {limit})") if limit else ui.say("实测", "Measured"),
+        run.measured.get(entry.code, ""),
+        lambda typed: run.measure(entry.code, typed),
+        unit=entry.unit,
+        keyboard=ft.KeyboardType.NUMBER,
+    )
 
 
 def check_dock(ui: Ui, run: DeliveryRun, *, on_finish: Tap) -> list[ft.Control]:
@@ -297,80 +311,6 @@ def check_dock(ui: Ui, run: DeliveryRun, *, on_finish: Tap) -> list[ft.Control]:
     return [
         buttons.primary(
             ui, "finish-check", ui.say("安检合格，去换瓶", "Passed: exchange"), on_finish, glyph=ft.Icons.CHECK_ROUNDED
-        )
-    ]
-
-
-# 换瓶
-
-
-def exchange_step(ui: Ui, run: DeliveryRun, *, on_scan: Tap, on_scan_empty: Tap) -> ft.Control:
-    body: list[ft.Control] = [panels.section(ui, ui.say("送出重瓶", "Full cylinders"), _short_words(ui, run))]
-    if run.scanning.kept:
-        body.append(panels.listed(ui, kept_lines(ui, run.scanning)))
-    body.append(
-        buttons.tonal(
-            ui,
-            "scan-full",
-            ui.say("扫重瓶", "Scan a full one"),
-            on_scan,
-            glyph=ft.Icons.QR_CODE_SCANNER_ROUNDED,
-            height=64,
-        )
-    )
-    body.append(
-        panels.section(
-            ui, ui.say("收回空瓶", "Empties taken back"), ui.say(f"{len(run.returned)} 只", f"{len(run.returned)}")
-        )
-    )
-    if run.returned:
-        lines = [
-            panels.line(
-                ui,
-                f"returned-{empty.scan.code}",
-                empty.scan.code,
-                glyph=ft.Icons.PROPANE_TANK_OUTLINED,
-                subtitle=_fault_words(ui, run, empty.fault),
-            )
-            for empty in run.returned
-        ]
-        body.append(panels.listed(ui, lines))
-    body.append(
-        buttons.outlined(
-            ui, "scan-empty", ui.say("扫空瓶", "Scan an empty"), on_scan_empty, glyph=ft.Icons.UNDO_ROUNDED, height=64
-        )
-    )
-    return step_body(body)
-
-
-def _fault_words(ui: Ui, run: DeliveryRun, fault: str) -> str:
-    found = next((e for e in run.lists.get("returned_cylinder_fault", ()) if e.code == fault), None)
-    return ui.say(found.zh, found.en) if found else fault
-
-
-def _short_words(ui: Ui, run: DeliveryRun) -> str:
-    short = run.still_short
-    if not short:
-        return ui.say("与订单一致", "As ordered")
-    parts = [
-        ui.say(
-            f"{size} {'还差' if n > 0 else '多了'} {abs(n)} 只", f"{size}: {abs(n)} {'to go' if n > 0 else 'too many'}"
-        )
-        for size, n in short.items()
-    ]
-    return ui.say("、", ", ").join(parts)
-
-
-def exchange_dock(ui: Ui, run: DeliveryRun, *, on_finish: Tap) -> list[ft.Control]:
-    if run.still_short:
-        return [buttons.primary(ui, "finish-exchange", _short_words(ui, run), None)]
-    return [
-        buttons.primary(
-            ui,
-            "finish-exchange",
-            ui.say("换好了，去检漏", "Exchanged: leak test"),
-            on_finish,
-            glyph=ft.Icons.CHECK_ROUNDED,
         )
     ]
 

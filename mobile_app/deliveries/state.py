@@ -35,6 +35,7 @@ class DeliveryRun:
     lists: dict[str, tuple[ListEntry, ...]] = field(default_factory=dict)
     answers: dict[str, DeliveryCheckItem] = field(default_factory=dict)
     open_item: str = ""
+    measured: dict[str, str] = field(default_factory=dict)
     check_photos: dict[str, PhotoDraft] = field(default_factory=dict)
     returned: tuple[ReturnedCylinder, ...] = ()
     leak: dict[str, Any] = field(default_factory=dict)
@@ -102,8 +103,14 @@ class DeliveryRun:
         return any(answer.result == "fail" for answer in self.answers.values())
 
     def answer(self, code: str, result: Any, *, photo: str = "") -> None:
-        self.answers = {**self.answers, code: DeliveryCheckItem(item=code, result=result, photo=photo)}
+        value = number_in(self.measured.get(code, ""))
+        item = DeliveryCheckItem(item=code, result=result, photo=photo, value=value)
+        self.answers = {**self.answers, code: item}
         self._open_next()
+
+    def measure(self, code: str, typed: str) -> None:
+        """What was measured of an item that has a unit; judged by the worker, who sees the limit."""
+        self.measured = {**self.measured, code: typed}
 
     async def fail_with_photo(self, code: str, picture: bytes, source: PhotoSource) -> None:
         taken = await self._photo(picture, source)

@@ -265,6 +265,10 @@ class TestDelivery:
         (delivery,) = order["deliveries"]
         assert [c["code"] for c in delivery["delivered"]] == ["SH35-0001", "SH35-0002"]
         assert [c["scan"]["code"] for c in delivery["returned"]] == ["SH35-0050"]
+        # The phone sealed the receiver's name for the office: neither fact nor hub holds it.
+        assert delivery["receiver"] == "演示-赵用户"
+        body = played.rows("SELECT body FROM facts WHERE id = %s", delivery["id"])[0][0]
+        assert "演示-赵用户".encode() not in bytes(body)
         assert delivery["payment"]["amount_fen"] == 24_000
 
     async def test_nobody_home_is_on_the_order_with_the_next_appointment(self, played: Played) -> None:

@@ -18,6 +18,7 @@ from backend.intake import service as intake
 from backend.pages import Page
 from backend.reference import service as reference
 from backend.scope import Caller, scoped, within
+from backend.vehicles import service as vehicles
 from sync.databases import BEIJING
 from sync.documents.envelope import new_id
 from sync.documents.tasks import DeliveryTask, OrderLine
@@ -27,10 +28,7 @@ _LISTED = (
     *("id", "organisation_id", "order_number", "station_id", "customer_id", "staff_id", "vehicle", "start_at"),
     *("due_at", "attempt", "status_reason", "done_at", "replaces", "next_appointment"),
 )
-_COPIED = (
-    *("organisation_id", "company_id", "station_id", "customer_id", "lines", "start_at", "due_at", "attempt"),
-    "vehicle",
-)
+_COPIED = (*("organisation_id", "company_id", "station_id", "customer_id", "lines", "start_at", "due_at", "attempt"),)
 
 
 async def create_order(session: AsyncSession, caller: Caller, given: OrderIn) -> OrderOut:
@@ -45,7 +43,7 @@ async def create_order(session: AsyncSession, caller: Caller, given: OrderIn) ->
         station_id=given.station_id,
         customer_id=given.customer_id,
         staff_id=given.staff_id,
-        vehicle=given.vehicle,
+        vehicle=given.vehicle or await vehicles.plate_of(session, place.company_id, given.staff_id),
         lines=msgspec.to_builtins(given.lines),
         start_at=given.start_at,
         due_at=given.due_at,
@@ -238,7 +236,9 @@ async def reassign_order(session: AsyncSession, caller: Caller, order_id: str, g
         status_reason="",
         created_at=datetime.now(UTC),
         created_by=caller.staff_id,
-        **{name: getattr(order, name) for name in _COPIED} | ({"vehicle": given.vehicle} if given.vehicle else {}),
+        # Another driver comes with another vehicle.
+        vehicle=given.vehicle or await vehicles.plate_of(session, order.company_id, given.staff_id),
+        **{name: getattr(order, name) for name in _COPIED},
     )
     order.status, order.status_reason = "reassigned", given.reason
     session.add(successor)

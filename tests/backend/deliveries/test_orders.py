@@ -14,6 +14,8 @@ from backend.deliveries import service as deliveries
 from backend.deliveries.schemas import Reassign
 from backend.errors import AppError
 from backend.intake.models import OutboxDocument
+from backend.vehicles import service as vehicles
+from backend.vehicles.schemas import VehicleIn
 from sync.documents import decode_backend
 from sync.documents.tasks import DeliveryTask
 from tests.factories.accounts import bearer, make_company, make_staff
@@ -93,6 +95,21 @@ class TestErasedCustomer:
         await customers.erase_customer(session, station.caller, station.customer_id, "本人要求")
         card = (await posted(session, made.order.id)).customer
         assert (card.name, card.phone, card.address, card.identity_number_given) == ("", "", "", False)
+
+
+class TestVehicle:
+    async def test_without_one_named_the_drivers_own_is_taken_and_another_driver_comes_with_his(
+        self, session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        for code, plate, driver in (("1", "吉·演示01", station.driver), ("2", "吉·演示02", station.other_driver)):
+            given = VehicleIn(organisation_id=station.company.unit.id, code=code, plate=plate, driver_id=driver.id)
+            await vehicles.create_vehicle(session, station.caller, given)
+        made = await make_order(session, station, vehicle="")
+        assert (await posted(session, made.order.id)).vehicle == "吉·演示01"
+        moved = Reassign(staff_id=station.other_driver.id)
+        successor = await deliveries.reassign_order(session, station.caller, made.order.id, moved)
+        assert (await posted(session, successor.order.id)).vehicle == "吉·演示02"
 
 
 class TestReassign:

@@ -8,12 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.intake.models import OutboxDocument
+from backend.personal_keys import data_dir, office_key
 from backend.reference import service as reference
 from backend.reference.defaults import LISTS
 from sync.databases import unit_database
 from sync.documents import FIELD_TYPES, decode_backend
 from sync.documents.forms import form_of
-from sync.documents.reference import ChoiceList, ListEntry
+from sync.documents.reference import ChoiceList, CompanySettings, ListEntry
+from sync.sealed import open_sealed, seal_for_office
 from tests.factories.accounts import bearer, make_company, make_organisation, make_staff
 from tests.factories.taken import office
 
@@ -108,3 +110,16 @@ def test_every_entry_has_both_languages_and_a_code_of_its_own() -> None:
     for name, entries in LISTS.items():
         assert all(entry.zh and entry.en for entry in entries), name
         assert len({entry.code for entry in entries}) == len(entries), name
+
+
+class TestOfficeKey:
+    async def test_each_units_phones_get_the_key_that_seals_for_this_office(self, session: AsyncSession) -> None:
+        company = await make_company(session)
+        await reference.post_reference(session, company.company.id)
+        row = await session.get(OutboxDocument, (unit_database(company.unit.id), "reference.settings:company"))
+        assert row is not None
+        assert row.body is not None
+        sent = decode_backend(row.doc_id, row.body)
+        assert isinstance(sent, CompanySettings)
+        sealed = seal_for_office(sent.personal_key, b"name", "delivery.completed:1")
+        assert open_sealed(office_key(data_dir(session)), sealed, "delivery.completed:1") == b"name"

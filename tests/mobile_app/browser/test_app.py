@@ -289,8 +289,11 @@ class TestDelivery:
         await screen.sign_in()
         await open_task(screen, town.DELIVERY.id)
         await screen.tap("confirm-customer")
-        for item in ("upright", "room", "distance"):
+        for item in ("upright", "room"):
             await screen.tap(f"{item}-pass")
+        await screen.type("distance-value", "0.8")
+        await screen.picture("6-delivery-measured")
+        await screen.tap("distance-pass")
         await screen.hook("hose-pass").wait_for(state="attached")
         await screen.picture("6-delivery-check")
         await screen.give_picture("hose-fail", town.street_picture())
@@ -301,6 +304,7 @@ class TestDelivery:
         await screen.picture("6-delivery-stopped")
         [checked] = records_on(screen.folder, "delivery.checked")
         assert not checked.passed
+        assert {item.item: item.value for item in checked.items}["distance"] == 0.8
         [hazard] = records_on(screen.folder, "hazard.reported")
         assert hazard.customer_id == "c1"
 

@@ -75,6 +75,11 @@ LISTS = {
     "returned_cylinder_fault": entries(("foreign", "非本企业", "Not ours"), ("torn", "标签损坏", "Tag damaged")),
 }
 
+LISTS["delivery_check_item"] = tuple(
+    msgspec.structs.replace(each, unit="m", limit=0.5) if each.code == "distance" else each
+    for each in LISTS["delivery_check_item"]
+)
+
 
 def pipe(key: str, level: str, *corners: tuple[float, float], material: str = "PE100", diameter: str = "dn160") -> Pipe:
     line = tuple(PLANE.degrees(x, y) for x, y in corners)
