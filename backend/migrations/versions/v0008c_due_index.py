@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008c"
-down_revision: str | None = "0009"
+down_revision: str | None = "0012d"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
