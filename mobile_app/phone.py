@@ -25,7 +25,16 @@ from mobile_app.tasks import Task, Tasks
 from mobile_app.voice_drafts import VOICE_DRAFTS, VoiceDraft, drop_voice_draft, keep_voice_note
 from sync.documents import FieldRecord, decode_record
 from sync.documents.envelope import Moment, Position, Record, new_id
-from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe, TagKeys
+from sync.documents.reference import (
+    Certificate,
+    ChoiceList,
+    CompanySettings,
+    Cylinder,
+    Facility,
+    InspectionReminder,
+    Pipe,
+    TagKeys,
+)
 from sync.errors import StoreError
 from sync.rules.geometry import Nearest
 from sync.store.records import Draft, RecordLine, RecordState, RecordStore
@@ -170,6 +179,10 @@ class Phone:
     async def certificates(self) -> list[Certificate]:
         """Those of the company and of its staff that were sent to this phone."""
         return await self._in_thread(self.reference.certificates)
+
+    async def inspections_due(self) -> list[InspectionReminder]:
+        """What the office reminded this phone's stations of."""
+        return await self._in_thread(self.reference.inspections_due)
 
     async def cylinder(self, code_or_uid: str) -> Cylinder | None:
         return await self._in_thread(lambda: self.reference.cylinder(code_or_uid))

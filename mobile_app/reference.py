@@ -13,7 +13,16 @@ from mobile_app import cylinder_index
 from mobile_app.stores import Stores
 from sync.documents import BackendWritten, decode_backend
 from sync.documents.envelope import BackendDocument
-from sync.documents.reference import Certificate, ChoiceList, CompanySettings, Cylinder, Facility, Pipe, TagKeys
+from sync.documents.reference import (
+    Certificate,
+    ChoiceList,
+    CompanySettings,
+    Cylinder,
+    Facility,
+    InspectionReminder,
+    Pipe,
+    TagKeys,
+)
 from sync.rules.geometry import Nearest, nearest_pipe
 from sync.signatures import read_signed
 from sync.store.store import Store
@@ -48,6 +57,10 @@ class Reference:
 
     def certificates(self) -> list[Certificate]:
         return list(self._of(Certificate))
+
+    def inspections_due(self) -> list[InspectionReminder]:
+        """One of each station that has cylinders to be inspected."""
+        return list(self._of(InspectionReminder))
 
     def cylinder(self, code_or_uid: str) -> Cylinder | None:
         """By number, tag UID (also one that was replaced) or the address of its public page."""

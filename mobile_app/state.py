@@ -28,7 +28,7 @@ from mobile_app.tasks import Task
 from mobile_app.theme import DARK, LIGHT
 from mobile_app.words import BEIJING, Words
 from sync.documents.patrol import ShiftChecked
-from sync.documents.reference import ChoiceList, CompanySettings
+from sync.documents.reference import ChoiceList, CompanySettings, InspectionReminder
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class AppState:
     tasks: tuple[Task, ...] = ()
     shift: ShiftChecked | None = None
     settings: CompanySettings | None = None
+    inspections_due: tuple[InspectionReminder, ...] = ()
     lists: tuple[ChoiceList, ...] = ()
     status: SyncStatus = field(default_factory=SyncStatus)
     fix: Fix | None = None
@@ -164,6 +165,7 @@ class AppState:
             self.syncing = None
         await self.phone.sign_out()
         self.tasks, self.shift, self.settings, self.lists = (), None, None, ()
+        self.inspections_due = ()
         self.status = SyncStatus()
 
     async def sync_now(self) -> None:
@@ -203,6 +205,7 @@ class AppState:
             self.settings = await phone.settings()
         except NotReady:
             self.settings = None
+        self.inspections_due = tuple(await phone.inspections_due())
         for read_again in tuple(self.on_reload):
             await read_again()
 

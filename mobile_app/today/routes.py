@@ -4,9 +4,10 @@ from typing import Any
 
 import flet as ft
 
-from mobile_app.components import sync
+from mobile_app.components import panels, sync
 from mobile_app.components.ui import column
 from mobile_app.records.routes import to_sync
+from mobile_app.theme import GUTTER
 from mobile_app.today.screens import AgendaLine, agenda, no_tasks, task_sheet, today_head
 from mobile_app.today.state import FILLING, SHIFT
 from mobile_app.window import Window
@@ -23,6 +24,9 @@ def today_tab(window: Window) -> ft.Control:
     head = today_head(ui, app.now(), pill(window))
     lines, chosen = today.lines(), today.chosen()
     middle = agenda(ui, lines, chosen.key if chosen else "", today.choose)
+    due = today.inspections_due()
+    told = [ft.Container(panels.notice(ui, due, kind="warn"), padding=ft.Padding.symmetric(horizontal=GUTTER))]
+    head = column([head, *told]) if due else head
     parts = [head, ft.Container(middle, expand=True)]
     if not app.tasks:
         parts = [

@@ -38,6 +38,18 @@ class Today:
         touched = next((line for line in lines if line.key == self.selected), None)
         return touched or next((line for line in lines if not line.done), None)
 
+    def inspections_due(self) -> str:
+        """What the office reminds the station of; empty while nothing is due."""
+        told, say = self.app.inspections_due, self.app.ui.say
+        overdue = sum(each.overdue for each in told)
+        ahead: dict[int, int] = {}
+        for each in told:
+            for days, number in each.due:
+                ahead[days] = ahead.get(days, 0) + number
+        parts = [say(f"过期 {overdue} 只", f"{overdue} overdue")] if overdue else []
+        parts += [say(f"{days} 天内 {n} 只", f"{n} within {days} days") for days, n in sorted(ahead.items()) if n]
+        return say("气瓶待检：", "Cylinders to be inspected: ") + say("，", ", ").join(parts) if parts else ""
+
     def choose(self, key: str) -> None:
         self.selected = key
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from device_bridge.models import GasReading
@@ -14,6 +15,7 @@ from mobile_app.preferences import Preferences, keep_preferences
 from mobile_app.state import AppState
 from sync.documents.forms import form_of
 from sync.documents.hazards import LeakSuspected, ThirdPartyWorksReported
+from sync.documents.reference import InspectionReminder
 from tests.mobile_app import phones
 from tests.mobile_app.browser import town
 
@@ -39,6 +41,26 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 def gas(ppm: float) -> GasReading:
     return GasReading(value_ppm=ppm, raw_unit="ppm", at_monotonic_s=time.monotonic(), instrument_id="LD01-0001")
+
+
+class TestInspectionsDue:
+    @pytest.mark.requirement("5.8.8-3a")
+    async def test_the_station_reads_what_is_to_be_inspected_until_nothing_is(self, desk: Desk) -> None:
+        assert desk.today.inspections_due() == ""
+        told = InspectionReminder(
+            id="reference.inspection_reminder:station",
+            day=phones.NOW.date(),
+            overdue=2,
+            due=((7, 1), (30, 0), (60, 9)),
+            codes=("SH0001",),
+        )
+        store = desk.app.phone.stores.unit(phones.UNIT_ID)
+        phones.put(store, [told])
+        await desk.app.reload()
+        assert desk.today.inspections_due() == "气瓶待检：过期 2 只，7 天内 1 只，60 天内 9 只"
+        phones.put(store, [msgspec.structs.replace(told, overdue=0, due=((7, 0), (30, 0), (60, 0)), codes=())])
+        await desk.app.reload()
+        assert desk.today.inspections_due() == ""
 
 
 class TestDesk:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
 from backend.accounts import service as accounts
+from backend.bulk import one_of
 from backend.cylinders.models import Cylinder, InspectionReminded, InspectionReminder
 from backend.cylinders.schemas import ReminderOut
 from backend.cylinders.service.due import stage_conditions
@@ -62,8 +63,10 @@ async def remind(session: AsyncSession, company_id: str, day: date) -> int:
         for unit_id, name, number in found
     )
     await session.flush()
-    for unit_id in sorted({unit_id for unit_id, _, _ in found}):
+    # Whoever was ever told hears of what was inspected since, too; the same again is not written.
+    for unit_id in await _told_units(session, company_id):
         await _tell_phones(session, unit_id, day, days)
+    for unit_id in sorted({unit_id for unit_id, _, _ in found}):
         await events.announce(session, "cylinder.due", "", unit_id)
     return sum(number for _, _, number in found)
 
@@ -73,6 +76,12 @@ async def remind_all(session: AsyncSession) -> int:
     today = datetime.now(BEIJING).date()
     companies = (await session.scalars(select(Cylinder.company_id).distinct().order_by(Cylinder.company_id))).all()
     return sum([await remind(session, company_id, today) for company_id in companies])
+
+
+async def _told_units(session: AsyncSession, company_id: str) -> list[str]:
+    units = [unit.id for unit in await accounts.units_under(session, company_id)]
+    told = select(InspectionReminder.organisation_id).where(one_of(InspectionReminder.organisation_id, units))
+    return sorted(set(await session.scalars(told.distinct())))
 
 
 async def _tell_phones(session: AsyncSession, unit_id: str, day: date, days: Sequence[int]) -> None:
