@@ -2,7 +2,7 @@
 
 `python -m qixun.demo.phone --data DIR --server URL` reads `{"do": name, ...arguments}` on standard input and answers
 each with one line, `{"ok": result}` or `{"error": code, "zh": ..., "en": ...}`. Its devices are those of QIXUN_GPS,
-QIXUN_DETECTOR and QIXUN_TAGS.
+QIXUN_DETECTOR, QIXUN_TAGS and QIXUN_SCALE.
 """
 
 import argparse
@@ -29,12 +29,13 @@ from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.photos import take_photo, take_signature
 from mobile_app.shift.work import shift_check
 from mobile_app.syncing import Syncing
+from qixun.demo.filling import FillingCommands
 from qixun.demo.pictures import signature, street
 from sync.documents.deliveries import DeliveryCheckItem, Payment, ReturnedCylinder
 from sync.documents.tasks import DeliveryTask, PatrolTask
 
 
-class DemoPhone:
+class DemoPhone(FillingCommands):
     """Every public coroutine is a command; its result is what the answer's `ok` holds."""
 
     def __init__(self, phone: Phone) -> None:
@@ -351,6 +352,7 @@ class DemoPhone:
         return await Delivery.open(self._phone, await self._delivery_task(task_id))
 
     async def close(self) -> None:
+        await self._let_go()
         await self._devices.stop()
         await self._syncing.stop()
         await self._phone.close()
