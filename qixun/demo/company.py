@@ -21,7 +21,7 @@ from backend.settings import Settings
 from qixun.demo.ledgers import write_ledgers
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD
 
-SAFETY, REVIEWER = "S001", "R001"
+SAFETY, REVIEWER, FILLER = "S001", "R001", "C001"
 PATROL_UNIT, STATION, SHOP = "巡线一班", "松河液化气储配站", "东门供应站"
 REGULATOR_FILE = "demo-regulator-client.json"
 DATASETS = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14")
@@ -90,6 +90,7 @@ async def _staff(
         (INSPECTOR, "演示-李巡检", patrol, "inspector", patrol),
         ("X002", "演示-孙巡检", patrol, "inspector", patrol),
         (DRIVER, "演示-王送气", station, "driver", station),
+        (FILLER, "演示-郑充装", station, "filler", station),
         ("W002", "演示-吴送气", units[SHOP], "driver", units[SHOP]),
         (REVIEWER, "演示-县审核", county, "licence_reviewer", county),
     )

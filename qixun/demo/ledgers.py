@@ -23,6 +23,8 @@ _CERTIFICATES = (
     ("演示-王送气", "delivery", "SQ-DEMO-0001", 410),
     ("演示-王送气", "dangerous_goods_driver", "JS-DEMO-0001", 5),
     ("演示-吴送气", "delivery", "SQ-DEMO-0002", -12),
+    ("演示-郑充装", "filler", "CZ-DEMO-0001", 730),
+    ("演示-郑充装", "filling_inspector", "JC-DEMO-0001", 365),
     ("演示-钱安全", "safety_manager", "AQ-DEMO-0002", 300),
 )
 
@@ -32,6 +34,7 @@ _POSTS = (
     ("演示-吴送气", "delivery", "东门供应站"),
     ("演示-钱安全", "safety_officer", "松河液化气储配站"),
     ("演示-李巡检", "patrol", ""),
+    ("演示-郑充装", "filler", "松河液化气储配站"),
 )
 # Code, name, kind, unit, address, position, tonnes.
 _STATIONS: tuple[tuple[str, str, StationKind, str, str, tuple[float, float], float], ...] = (

@@ -84,3 +84,9 @@ class TestRefusals:
         assert "送检验机构" in opened
         assert "送松河检验站" in opened
         assert f'"{address}"' not in (await admin.get("/fillings/refusals", part=True, handled="false")).text
+
+
+class TestCylinder:
+    async def test_its_page_tells_the_last_filling(self, dispatcher: Visitor):
+        page = (await dispatcher.get("/cylinders", q="35-018266")).text
+        assert re.search(r"末次充装</dt><dd class=\"\">\d{4}-\d{2}-\d{2} · 松河演示燃气有限公司 · 14.50 kg", page)

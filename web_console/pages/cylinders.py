@@ -12,6 +12,7 @@ from backend.customers import service as customers
 from backend.cylinders import service as cylinders
 from backend.cylinders.schemas import CylinderIn, CylinderOut, MovementOut
 from backend.errors import MissingError
+from backend.filling import service as filling
 from backend.intake import conflicts, facts
 from backend.intake.schemas import ConflictOut
 from backend.pages import EXPORT_MOST, csv_response
@@ -158,12 +159,20 @@ async def _told(request: Visit, session: AsyncSession, one: CylinderOut, shown: 
         "contradicted": contradicted,
         "line": passages(one.chain, contradicted, shown),
         "years_and_months": years_and_months,
+        "last": await _last_filling(session, one),
         "filled": sum(move.kind == "filled" for move in one.chain),
         "places": places,
         "shown_places": [_on_map(request, place) for place in places],
         "pictures": await photos.count_photos(session, visitor(request), {move.record_id for move in one.chain}),
         "disputes": await _disputes(request, session, one, {place.record_id: place.number for place in places}),
     }
+
+
+async def _last_filling(session: AsyncSession, one: CylinderOut) -> str:
+    """末次充装: the day, by whom, and how much."""
+    company = await accounts.find_company(session, one.cylinder.organisation_id)
+    last = await filling.last_filling(session, company.id, one.cylinder.code)
+    return f"{last.filled_on} · {last.filling_company} · {last.net_kg:.2f} kg" if last else ""
 
 
 def _on_map(request: Visit, place: Place) -> dict[str, Any]:
