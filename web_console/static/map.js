@@ -117,7 +117,10 @@ function drawn() {
       path(pen, [[13, 2], [24, 11], [24, 24], [2, 24], [2, 11]]);
       pen.lineWidth = 4; pen.strokeStyle = surface; pen.stroke();
       pen.fillStyle = css("--primary"); pen.fill();
-      letter(pen, "气", 13, 21, 12, surface);
+      // A cylinder: a letter would need a Chinese font in the canvas.
+      pen.fillStyle = surface;
+      pen.beginPath(); pen.roundRect(9, 12, 8, 10, 2.5); pen.fill();
+      pen.fillRect(11.5, 9.5, 3, 2);
     }),
     vehicle: paint(26, (pen) => {
       path(pen, [[1, 6], [16, 6], [16, 10], [21, 10], [25, 15], [25, 20], [1, 20]]);
