@@ -78,17 +78,22 @@ async def _held(session: AsyncSession, company_id: str, codes: set[str]) -> dict
     return {row["code"]: dict(row) for row in (await session.execute(query)).mappings()}
 
 
-async def _carried(session: AsyncSession, company_id: str, tags: set[str]) -> dict[str, str]:
-    """Plain UID -> the code of the cylinder that carries it, or was the first to: no other ever may (5.8.6-4b)."""
+async def _carried(session: AsyncSession, company_id: str, tags: set[str]) -> dict[str, tuple[str, str]]:
+    """Plain UID -> id and code of the cylinder that carries it, or was the first to: no other ever may, of whatever
+    company (5.8.6-4b). Which one of another company it is, is nobody's business here.
+    """
     uid = func.upper(func.replace(Cylinder.tag_uid, ":", ""))
-    wanted = (Cylinder.company_id == company_id, Cylinder.tag_uid != "", one_of(uid, sorted(tags)))
-    found = {tag: code for tag, code in await session.execute(select(uid, Cylinder.code).where(*wanted))}  # noqa: C416 - rows are Row objects
-    owners = select(CylinderTag.uid, Cylinder.code, Cylinder.company_id).join(
-        Cylinder, Cylinder.id == CylinderTag.cylinder_id
-    )
-    for tag, code, owner in await session.execute(owners.where(one_of(CylinderTag.uid, sorted(tags)))):
-        found[tag] = code if owner == company_id else "另一企业 / another company"
-    return found
+    named = (Cylinder.id, Cylinder.code, Cylinder.company_id)
+    carried = select(uid, *named).where(Cylinder.tag_uid != "", one_of(uid, sorted(tags)))
+    owners = select(CylinderTag.uid, *named).join(Cylinder, Cylinder.id == CylinderTag.cylinder_id)
+    found = [
+        *(await session.execute(carried)),
+        *(await session.execute(owners.where(one_of(CylinderTag.uid, sorted(tags))))),
+    ]
+    return {
+        tag: (cylinder_id, code if owner == company_id else "另一企业 / another company")
+        for tag, cylinder_id, code, owner in found
+    }
 
 
 def _repeats(row: ReadRow, codes: dict[str, int], uids: dict[str, int]) -> list[Flaw]:
@@ -129,14 +134,17 @@ def _said_of(row: ReadRow, there: Row | None) -> Row:
     return fields
 
 
-def _tag_flaws(row: ReadRow, carried: Mapping[str, str], dead: Mapping[str, str], there: Row | None) -> list[Flaw]:
+def _tag_flaws(
+    row: ReadRow, carried: Mapping[str, tuple[str, str]], dead: Mapping[str, str], there: Row | None
+) -> list[Flaw]:
     uid = plain_uid(row.fields.get("tag_uid", ""))
     if not uid or (there is not None and plain_uid(there["tag_uid"]) == uid):
         return []
     if uid in dead:
         return [Flaw("dead_tag", "标签已报废或剥离，不得再用", "the tag is dead and is never used again")]
-    if carried.get(uid, row.code) != row.code:
-        return [Flaw("tag_taken", f"标签已绑定 {carried[uid]}", f"the tag is bound to {carried[uid]}")]
+    cylinder_id, code = carried.get(uid, ("", ""))
+    if cylinder_id and (there is None or there["id"] != cylinder_id):
+        return [Flaw("tag_taken", f"标签属于另一只气瓶（{code}）", f"the tag belongs to another cylinder ({code})")]
     if there is not None and there["tag_uid"]:
         return [Flaw("other_tag", "气瓶已有标签，换标签请单独办理", "it has a tag: a new one is bound apart")]
     return []

@@ -189,11 +189,15 @@ class TestRejected:
         assert [(r.row, r.reasons) for r in report.rejected] == [(3, ("duplicate_code",)), (4, ("duplicate_tag",))]
         assert "2" in report.rejected[0].reason_zh
 
-    async def test_a_tag_that_another_cylinder_carries_is_refused(self, session: AsyncSession) -> None:
-        station = await make_station(session)
+    @pytest.mark.requirement("5.8.6-4b")
+    async def test_a_tag_that_another_cylinder_carries_is_refused_whosever_that_is(self, session: AsyncSession) -> None:
+        station, other = await make_station(session), await make_station(session)
         await make_cylinder(session, station, "35-1", tag_uid="04:5E")
-        report = await _take(session, station, [[*GOOD, "045e"]], heads=[*HEADS, "标签UID"])
-        assert [each.reasons for each in report.rejected] == [("tag_taken",)]
+        await _take(session, other, [[*_row(气瓶编号="SECRET-1"), "04:5F"]], heads=[*HEADS, "标签UID"])
+        for uid, told in (("045e", "35-1"), ("04-5f", "another company")):
+            report = await _take(session, station, [[*GOOD, uid]], heads=[*HEADS, "标签UID"])
+            assert [each.reasons for each in report.rejected] == [("tag_taken",)]
+            assert told in report.rejected[0].reason_en
 
     async def test_a_scrapped_cylinders_code_is_not_used_again(self, session: AsyncSession) -> None:
         station = await make_station(session)
