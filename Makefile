@@ -28,3 +28,4 @@ fix: ## format, and mend what the linter can
 bench: ## figures as ratios against a peer in the same run
 	@./bootstrap.sh test
 	@.venv/bin/qixun bench sync
+	@.venv/bin/qixun bench cylinders

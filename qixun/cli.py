@@ -120,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     bench = commands.add_parser("bench", help="how fast it is here, as ratios to a peer in the same run")
-    bench.add_argument("name", choices=["sync"], metavar="NAME", help="sync: push, pull, and the way into PostGIS")
+    names = "sync: push, pull, and the way into PostGIS; cylinders: a large company's whereabouts and stock"
+    bench.add_argument("name", choices=["sync", "cylinders"], metavar="NAME", help=names)
     bench.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
     bench.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, between its marks")
     bench.add_argument("--only", type=_parts, metavar="PART,...", help=f"some parts of it: {', '.join(PARTS)}")
@@ -137,6 +138,11 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--hub", default="", metavar="URL", help="an Apache CouchDB, with its administrator; default: the embedded hub"
     )
     bench.add_argument("--without-peer", action="store_true", help="our own figures only; nothing is installed by npm")
+    whole = "in the archive; default 1000000"
+    bench.add_argument("--cylinders", type=_count, default=1_000_000, metavar="N", help=whole)
+    bench.add_argument("--movements", type=_count, default=20_000_000, metavar="N", help="of them; default 20000000")
+    on_phone = "cylinders in a phone's store; default 100000"
+    bench.add_argument("--on-phone", type=_count, default=100_000, metavar="N", help=on_phone)
     bench.set_defaults(run=_bench)
 
 

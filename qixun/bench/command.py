@@ -14,6 +14,7 @@ from backend.cluster import Cluster
 from backend.db import new_key
 from backend.settings import Settings
 from qixun.bench import PARTS, PHONES, PHOTOS, app, phones
+from qixun.bench.cylinders import CylinderReport, measure_cylinders
 from qixun.bench.documents import DOCUMENT_BYTES, Person, write_documents
 from qixun.bench.hub_alone import HubAlone, measure_hub
 from qixun.bench.intake import Throughput, measure_throughput
@@ -29,13 +30,16 @@ from qixun.starting import StartError
 # Push, pull and a sync with nothing new are steps of one measurement.
 _REPLICATION = frozenset({"push", "pull", "nothing_new"})
 # Between them the page of documentation has the table.
-_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
+_MARKS = {
+    "sync": ("<!-- measured -->", "<!-- /measured -->"),
+    "cylinders": ("<!-- cylinders measured -->", "<!-- /cylinders measured -->"),
+}
 # Long enough for a p95, whatever is moved besides.
 _VISIBLE_S = 10
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    page = _page(arguments.docs)
+    page = _page(arguments.docs, arguments.name)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
         # On the disk that the product's data would lie on; nothing of the product's own is touched.
@@ -45,22 +49,24 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         raise StartError(f"测速中止 / the measurement was given up: {error}") from error
     if arguments.json:
         arguments.json.write_bytes(as_json(report))
-    table = as_table(report)
+    table = report.table() if isinstance(report, CylinderReport) else as_table(report)
     if arguments.docs:
         before, after = page
-        arguments.docs.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
+        begin, end = _MARKS[arguments.name]
+        arguments.docs.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
     print(table)
     return 0
 
 
-def _page(file: Path | None) -> tuple[str, str]:
+def _page(file: Path | None, name: str) -> tuple[str, str]:
     """What stands before and after the table; told before an hour of measuring, not after."""
     if file is None:
         return "", ""
-    before, begins, rest = file.read_text(encoding="utf-8").partition(_BEGIN)
-    _, ends, after = rest.partition(_END)
+    begin, end = _MARKS[name]
+    before, begins, rest = file.read_text(encoding="utf-8").partition(begin)
+    _, ends, after = rest.partition(end)
     if not begins or not ends:
-        raise StartError(f"{file} 里没有 {_BEGIN} 和 {_END} / has no {_BEGIN} and {_END} for the table")
+        raise StartError(f"{file} 里没有 {begin} 和 {end} / has no {begin} and {end} for the table")
     return before, after
 
 
@@ -205,4 +211,8 @@ def _again(arguments: argparse.Namespace) -> str:
     return " ".join(parts)
 
 
-_BENCHES: Mapping[str, Callable[[Path, argparse.Namespace], Coroutine[Any, Any, SyncReport]]] = {"sync": measure_sync}
+_Report = SyncReport | CylinderReport
+_BENCHES: Mapping[str, Callable[[Path, argparse.Namespace], Coroutine[Any, Any, _Report]]] = {
+    "sync": measure_sync,
+    "cylinders": measure_cylinders,
+}

@@ -59,7 +59,7 @@ class SyncReport(msgspec.Struct, frozen=True):
     phones: Phones | None = None
 
 
-def as_json(report: SyncReport) -> bytes:
+def as_json(report: msgspec.Struct) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
 
 

@@ -3,22 +3,35 @@
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.models import Staff
 from backend.cylinders import service as cylinders
 from backend.cylinders.models import CylinderStay
 from backend.cylinders.rules import Custody, Holder, Movement, fold
 from backend.intake.models import Conflict
+from backend.intake.rules import Arrived
+from backend.intake.takes import TAKES
+from backend.intake.taking import Setup, take_batch
+from backend.photos.service import PhotoStore
+from sync.databases import parse_database, user_database
+from sync.documents.cylinders import CylindersLoaded
+from sync.documents.deliveries import DeliveryCompleted, ReturnedCylinder
+from sync.documents.envelope import Moment, Record, encode_body
+from tests.factories.accounts import make_device
 from tests.factories.cylinders import Known, Recorded, arrive, moved
-from tests.factories.deliveries import Station, make_cylinder, make_station
-from tests.factories.taken import MORNING
+from tests.factories.deliveries import Station, completed, make_cylinder, make_station, scan
+from tests.factories.taken import MORNING, record
 
 HOUR = timedelta(hours=1)
+START = datetime.now(UTC).replace(microsecond=0) - 6 * HOUR
 REGISTERED = Holder("station", "s1", datetime(2026, 11, 1, tzinfo=UTC))
 KINDS: tuple[Any, ...] = (
     *("bound", "filled", "stored", "loaded", "delivered", "returned", "sent_out", "inspected", "scrapped", "refused"),
@@ -198,3 +211,73 @@ class TestArrival:
         await arrive(session, moved(station, "loaded", "35-1", MORNING - HOUR))
         kept = (await session.scalars(select(Conflict).execution_options(populate_existing=True))).one()
         assert (kept.state, kept.settlement) == ("settled", "司机漏扫")
+
+
+class Driver:
+    """A phone whose clock somebody has put wrong after it had the true time; its records go into the real intake."""
+
+    def __init__(self, station: Station, staff: Staff, device_id: str, wrong_by: timedelta) -> None:
+        self.station, self.staff, self.device_id, self.wrong_by = station, staff, device_id, wrong_by
+        self.number = 0
+
+    def _write(self, kind: type[Record], at: datetime, *, trusted: bool = False, **fields: Any) -> tuple[str, bytes]:
+        self.number += 1
+        told = at if trusted else at + self.wrong_by
+        monotonic_s = (at - START).total_seconds() + 600
+        moment = Moment(at=told, boot_id="b", monotonic_s=monotonic_s, clock="gnss" if trusted else "unset")
+        own = {"recorded": moment, "record_number": self.number, "device_id": self.device_id}
+        made = record(kind, self.staff, **own, **fields)
+        return made.id, encode_body(made)
+
+    def loads(self, at: datetime, *, trusted: bool = False) -> tuple[str, bytes]:
+        where = {"station_id": self.station.company.unit.id, "cylinders": (scan("35-1"),)}
+        return self._write(CylindersLoaded, at, trusted=trusted, **where)
+
+    def exchanges(self, at: datetime, *, delivered: bool) -> tuple[str, bytes]:
+        own = completed(self.station, "", *(["35-1"] if delivered else ["35-9"]), check_id="x")
+        back = () if delivered else (ReturnedCylinder(scan=scan("35-1")),)
+        fields = {
+            name: getattr(own, name) for name in ("customer_id", "check_id", "delivered", "leak_test", "signature")
+        }
+        return self._write(DeliveryCompleted, at, **fields, returned=back)
+
+
+class TestClocks:
+    @pytest.mark.parametrize("first", ["ahead", "behind"])
+    async def test_phones_whose_clocks_are_hours_apart_tell_one_story_whichever_comes_first(
+        self, session: AsyncSession, tmp_path: Path, first: str
+    ) -> None:
+        station = await make_station(session)
+        one = (await make_cylinder(session, station, "35-1")).cylinder.id
+        phones = {}
+        for name, staff, wrong_by in (("ahead", station.driver, 5 * HOUR), ("behind", station.other_driver, -7 * HOUR)):
+            device = await make_device(session, staff)
+            phones[name] = Driver(station, staff, device.id, wrong_by)
+        ahead, behind = phones["ahead"], phones["behind"]
+        told = {
+            "ahead": [
+                ahead.loads(START, trusted=True),
+                ahead.exchanges(START + HOUR, delivered=True),
+                ahead.exchanges(START + 2 * HOUR, delivered=False),
+            ],
+            "behind": [
+                behind.loads(START + 3 * HOUR, trusted=True),
+                behind.exchanges(START + 4 * HOUR, delivered=True),
+            ],
+        }
+        setup = Setup(TAKES, dict, PhotoStore(tmp_path))
+        for name in sorted(told, reverse=first == "behind"):
+            database = parse_database(user_database(phones[name].staff.id, datetime.now(UTC)))
+            assert database is not None
+            arrived = [Arrived(id=key, rev=f"1-{key[-32:]}", seq="1", body=body) for key, body in told[name]]
+            assert await take_batch(session, database, arrived, setup, received_at=datetime.now(UTC)) == len(arrived)
+        found = await known_of(session, station, one)
+        assert {kind for kind, _ in found.conflicts if kind.startswith("cylinder.")} == set()
+        assert [stay[1:3] for stay in found.stays] == [
+            ("station", station.company.unit.id),
+            ("vehicle", station.driver.id),
+            ("customer", station.customer_id),
+            ("vehicle", station.driver.id),
+            ("vehicle", station.other_driver.id),
+            ("customer", station.customer_id),
+        ]
