@@ -56,7 +56,7 @@ SOLD = text(
       CROSS JOIN LATERAL jsonb_array_elements(d.delivered) AS scan
       LEFT JOIN LATERAL (
         SELECT min(x.specification) AS specification FROM cylinders x JOIN organisations p ON p.id = x.company_id
-        WHERE x.code = scan ->> 'code' AND starts_with(o.path, p.path)
+        WHERE x.company_id = ANY(:companies) AND x.code = scan ->> 'code' AND starts_with(o.path, p.path)
       ) c ON true
     WHERE d.organisation_id = ANY(:units) AND d.voided_at IS NULL AND d.at >= :begin AND d.at < :end
       AND (:specification = '' OR c.specification = :specification)

@@ -38,10 +38,8 @@ _SUMMED = tuple(
 class _Counting:
     """One reading of the tables for one caller, period and choice."""
 
-    def __init__(
-        self, session: AsyncSession, names: Mapping[str, str], period: Period, specification: str, promise_min: float
-    ) -> None:
-        self._session, self.names, self.period = session, names, period
+    def __init__(self, session: AsyncSession, names: Mapping[str, str], period: Period, **chosen: Any) -> None:
+        self._session, self.names = session, names
         midnight = datetime.combine(period.since, time(), BEIJING)
         self._asked: dict[str, Any] = {
             "units": list(names),
@@ -49,8 +47,7 @@ class _Counting:
             "until": period.until,
             "begin": midnight,
             "end": datetime.combine(period.until + timedelta(days=1), time(), BEIJING),
-            "specification": specification,
-            "promise": int(promise_min),
+            **chosen,
         }
 
     async def rows(self, query: TextClause, **others: Any) -> Sequence[Row[Any]]:
@@ -66,7 +63,11 @@ async def _counting(
     reach = await accounts.list_organisations(session, caller)
     names = {each.id: each.name for each in reach if each.path.startswith(path)}
     settings = (await reference.find_settings(session, caller.company_id)).fields
-    return _Counting(session, names, period, specification, settings.delivery_promise_min)
+    # Cylinders are found by company and code.
+    above = await accounts.ancestors_of(session, names)
+    companies = {each.id for steps in above.values() for each in steps if each.kind == "company"}
+    promise = int(settings.delivery_promise_min)
+    return _Counting(session, names, period, specification=specification, promise=promise, companies=sorted(companies))
 
 
 async def operation(
