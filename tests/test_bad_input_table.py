@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)::(\w+)`")
 _CODE = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)`")
-_ITEMS = 12
+_ITEMS = 13
 
 
 def rows() -> list[tuple[str, str, str]]:

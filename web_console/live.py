@@ -36,6 +36,7 @@ TOPICS = {
     "visit": ("deliveries", "delivery.view"),
     "cylinder": ("cylinders", "cylinder.view"),
     "cylinders": ("cylinders", "cylinder.view"),
+    "importing": ("importing", "cylinder.edit"),
     "station": ("stations", "station.view"),
     "employee": ("staff", "staff.view"),
     "licence": ("licences", "licence.view"),
@@ -80,7 +81,10 @@ async def _messages(
             if event.organisation_id and event.organisation_id not in paths:
                 paths = await _paths(database, caller)  # a unit that was made since
             topic = topic_for(event, caller, paths)
-            if topic:
+            if topic == "importing":
+                # Put into the page as it is.
+                yield ServerSentEventMessage(event=topic, data="{done:,} / {total:,}".format(**event.facts))
+            elif topic:
                 yield ServerSentEventMessage(event=topic, data=msgspec.json.encode(event).decode())
 
 

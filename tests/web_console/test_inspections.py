@@ -1,5 +1,6 @@
 """Import, what is due, sheets and results, scrapping, through the pages."""
 
+import asyncio
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from backend.cylinders import service as cylinders
 from backend.db import Database
 from backend.tables import read_table, write_xlsx
-from tests.web_console.conftest import Visitor
+from tests.web_console.conftest import COOKIE, Served, Visitor
 from tests.web_console.scene import Scene
 from web_console.rendering import BEIJING
 
@@ -60,6 +61,28 @@ class TestImport:
             assert word in page
         workbook = await admin.get("/cylinders/imports/" + done.partition("/cylinders/imports/")[2].partition('"')[0])
         assert [row[0] for row in read_table(workbook.content)] == ["气瓶编号", "IMP-2"]
+
+    async def test_how_far_it_is_is_told_while_it_runs(self, admin: Visitor, scene: Scene, served: Served):
+        heard: list[str] = []
+        greeted = asyncio.Event()
+
+        async def listen() -> None:
+            headers = {"Cookie": f"{COOKIE}={admin.cookie}"}
+            async with served.client.stream("GET", "/events", headers=headers, timeout=60) as answer:
+                async for line in answer.aiter_lines():
+                    greeted.set()
+                    heard.append(line)
+                    if line.endswith("6,000 / 6,000"):
+                        return
+
+        listening = asyncio.create_task(listen())
+        await asyncio.wait_for(greeted.wait(), 30)
+        rows = [[f"PRG-{n}", "YSP12", "2022-05", "", ""] for n in range(6000)]
+        form = {"organisation_id": scene.wang.unit_id, "dry_run": "false"}
+        assert (await admin.post("/cylinders/import", form, files=_register(*rows))).status_code == 200
+        await asyncio.wait_for(listening, 60)
+        told = [line.removeprefix("data: ") for line in heard if line.endswith("/ 6,000")]
+        assert told == ["5,000 / 6,000", "6,000 / 6,000"]
 
     async def test_what_is_no_table_is_one_sentence(self, admin: Visitor, scene: Scene):
         form = {"organisation_id": scene.wang.unit_id}

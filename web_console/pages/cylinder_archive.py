@@ -7,12 +7,14 @@ from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend import events
 from backend.accounts import service as accounts
 from backend.cylinders import service as cylinders
 from backend.cylinders.exporting import EXPORT_HEADS, export_cylinders
 from backend.cylinders.importing import import_cylinders, rejected_workbook
 from backend.cylinders.importing.rows import HEADS
 from backend.cylinders.schemas import CylinderFilters, CylinderOut, ScrapIn, UndoIn
+from backend.db import Database
 from backend.errors import UnusableError
 from backend.inspections import service as inspections
 from backend.inspections.schemas import RepairIn
@@ -68,9 +70,16 @@ async def template() -> Response[bytes]:
 
 
 @post("/cylinders/import", guards=_EDIT, status_code=200, request_max_body_size=_LARGEST_BODY)
-async def run_import(request: Visit, session: AsyncSession) -> Response[str]:
-    """A trial unless the form says otherwise; both answer with the same report."""
+async def run_import(request: Visit, session: AsyncSession, database: Database) -> Response[str]:
+    """A trial unless the form says otherwise; both answer with the same report. How far it is, open pages hear."""
     form = await request.form()
+    unit_id = str(form.get("organisation_id", ""))
+
+    async def tell(done: int, total: int) -> None:
+        # Apart from the import, which is heard of only once it is committed.
+        async with database.sessions() as apart, apart.begin():
+            await events.announce(apart, "importing.cylinders", "", unit_id, done=done, total=total)
+
     upload = form.get("file")
     if not isinstance(upload, UploadFile) or not upload.filename:
         raise UnusableError("import.no_file", "请选择文件。", "Choose a file.")
@@ -78,10 +87,11 @@ async def run_import(request: Visit, session: AsyncSession) -> Response[str]:
         session,
         visitor(request).narrowed("cylinder.edit"),
         await read_upload(upload),
-        organisation_id=str(form.get("organisation_id", "")),
+        organisation_id=unit_id,
         file_name=upload.filename,
         dry_run=form.get("dry_run", "true") != "false",
         keep_existing=form.get("keep_existing") == "true",
+        on_progress=tell,
     )
     return render(request, "parts/cylinder_import_report.html", report=report, heads=HEADS, shown=_SHOWN)
 
