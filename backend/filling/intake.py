@@ -162,6 +162,7 @@ async def _doubts(
         limits,
         permits,
         tag_uid=record.scan.tag_uid,
+        tag_state=record.scan.tag.state if record.scan.tag else "",
         medium=record.medium,
         scale_verified_until=record.scale_verified_until,
     )

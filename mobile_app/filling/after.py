@@ -8,6 +8,7 @@ from mobile_app.filling.progress import DRAFT, Start
 from mobile_app.filling.tables import limits_of
 from mobile_app.filling.work import Filling
 from mobile_app.photo_drafts import PhotoDraft
+from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import CylinderScan, ScanMethod
 from sync.documents.filling import FillingCheckedAfter, FillingCheckItem
 from sync.rules.filling import (
@@ -36,13 +37,14 @@ async def check_after(
     checker_certificate: str,
     drained_gross_kg: float | None = None,
     tag_uid: str = "",
+    tag: TagRead | None = None,
     photos: Sequence[PhotoDraft] = (),
     stamp: PhotoDraft | None = None,
     note: str = "",
 ) -> FillingCheckedAfter:
     """Scanned once more and weighed on a second scale; what is too full must be drained before it is judged."""
     filling.expect("after")
-    told, _ = await identify(filling.phone, code, method, tag_uid=tag_uid, photo=stamp)
+    told, _ = await identify(filling.phone, code, method, tag_uid=tag_uid, tag=tag, photo=stamp)
     _refuse_other(filling, told)
     await filling.check_answers(items, AFTER_LIST)
     start = filling.started()

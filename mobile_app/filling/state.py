@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import flet as ft
+import msgspec
 
 from device_bridge.errors import DeviceError
 from device_bridge.models import Weight
@@ -37,12 +38,22 @@ NO_SCALE = FieldError(
 )
 
 
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read, before anybody has judged it."""
+
+    code: str
+    method: ScanMethod
+    tag_uid: str = ""
+    tag: TagRead | None = None
+    photo: PhotoDraft | None = None
+
+
 @ft.observable
 @dataclass
 class GunScan(Scanning):
     """Told to the filling, which judges by its own rules."""
 
-    on_code: Callable[..., Awaitable[None]] | None = None
+    on_code: Callable[[Scan], Awaitable[None]] | None = None
 
     async def _judge(
         self,
@@ -50,11 +61,11 @@ class GunScan(Scanning):
         method: ScanMethod,
         *,
         tag_uid: str = "",
-        tag: TagRead | None = None,  # noqa: ARG002 - a copy has another UID, which the filling's rules refuse
+        tag: TagRead | None = None,
         photo: PhotoDraft | None = None,
     ) -> None:
         if self.on_code is not None:
-            await self.on_code(code, method, tag_uid, photo)
+            await self.on_code(Scan(code=code, method=method, tag_uid=tag_uid, tag=tag, photo=photo))
         self.typed, self.stamp = "", None
 
 
@@ -73,7 +84,7 @@ class FillingRun:
     weight: Weight | None = None
     running: bool = False
     weighing: bool = False
-    scanned: tuple[str, ScanMethod, str, PhotoDraft | None] | None = None
+    scanned: Scan | None = None
     too_full: bool = False
 
     def __post_init__(self) -> None:
@@ -146,15 +157,18 @@ class FillingRun:
 
     # The steps
 
-    async def _scan(self, code: str, method: ScanMethod, tag_uid: str, photo: PhotoDraft | None) -> None:
+    async def _scan(self, scan: Scan) -> None:
         if self.step == "scan":
-            await self.app.attempt(self._judged(code, method, tag_uid, photo))
+            await self.app.attempt(self._judged(scan))
         elif self.step == "after":
-            self.scanned = (code, method, tag_uid, photo)
+            self.scanned = scan
         self._begin_answers()
 
-    async def _judged(self, code: str, method: ScanMethod, tag_uid: str, photo: PhotoDraft | None) -> bool:
-        found = await self.filling.scan(code, method, tag_uid=tag_uid, photo=photo, scale=self._quiet_scale())
+    async def _judged(self, scan: Scan) -> bool:
+        scale = self._quiet_scale()
+        found = await self.filling.scan(
+            scan.code, scan.method, tag_uid=scan.tag_uid, tag=scan.tag, photo=scan.photo, scale=scale
+        )
         return found.allowed
 
     def _begin_answers(self) -> None:
@@ -253,19 +267,20 @@ class FillingRun:
         if await self.second_weight() == "over" and not self.too_full:
             self.too_full = True
             return
-        code, method, tag_uid, stamp = self.scanned
+        scan = self.scanned
         work = check_after(
             self.filling,
-            code,
-            method,
+            scan.code,
+            scan.method,
             tuple(self.answers.values()),
             second_scale_number=self.values.get("second", ""),
             gross_kg=number_in(self.values.get("reweighed", "")),
             drained_gross_kg=number_in(self.values.get("drained", "")) if self.too_full else None,
             checker_certificate=self.values.get("certificate", ""),
-            tag_uid=tag_uid,
+            tag_uid=scan.tag_uid,
+            tag=scan.tag,
             photos=self._kept_photos(),
-            stamp=stamp,
+            stamp=scan.photo,
         )
         await self.app.attempt(work)
 

@@ -22,6 +22,7 @@ from mobile_app.filling.progress import DRAFT, STEP_TITLES, Progress, Start, Ste
 from mobile_app.filling.tables import last_filled_on, limits_of, permits, words_of
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
+from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import CylinderScan, ScanMethod
 from sync.documents.filling import (
     CylinderFilled,
@@ -82,12 +83,13 @@ class Filling:
         method: ScanMethod,
         *,
         tag_uid: str = "",
+        tag: TagRead | None = None,
         photo: PhotoDraft | None = None,
         scale: FillingScale | None = None,
     ) -> Verdict:
         """May this one be filled? A refusal is recorded, and locks the gun."""
         self.expect("scan")
-        told, cylinder = await identify(self.phone, code, method, tag_uid=tag_uid, photo=photo)
+        told, cylinder = await identify(self.phone, code, method, tag_uid=tag_uid, tag=tag, photo=photo)
         found = may_fill(
             cylinder,
             told.code,
@@ -95,6 +97,7 @@ class Filling:
             await limits_of(self.phone, cylinder),
             await permits(self.phone),
             tag_uid=tag_uid,
+            tag_state=tag.reading.state if tag else "",
             medium=self.medium,
         )
         photos = (photo,) if photo else ()
@@ -289,7 +292,7 @@ class Filling:
             target_kg=start.target_kg,
             medium=self.medium,
             filled_on=basic_date(self.phone.today()),
-            last_filled_on=await last_filled_on(self.phone, cylinder.code),
+            last_filled_on=await last_filled_on(self.phone, cylinder.code) or _said_by_tag(scan),
             filler_number=staff.staff_number,
             filler_certificate=held.filler.number if held.filler else "",
             scale_number=start.scale.number,
@@ -361,6 +364,11 @@ class Filling:
     async def _advance(self, step: Step, **fields: object) -> None:
         self._progress = msgspec.structs.replace(self._progress, step=step, **fields)
         await self.phone.save_draft(DRAFT, msgspec.json.encode(self._progress))
+
+
+def _said_by_tag(scan: CylinderScan) -> str:
+    """The time before, by what the tag had written on it."""
+    return basic_date(scan.tag.filled_on) if scan.tag and scan.tag.filled_on else ""
 
 
 def _blocked(reason: Reason) -> FillingBlocked:

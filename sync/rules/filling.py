@@ -80,13 +80,14 @@ def may_fill(
     permits: Permits,
     *,
     tag_uid: str = "",
+    tag_state: str = "",
     medium: str = "",
     scale_verified_until: date | None = None,
 ) -> Verdict:
     """Every reason against, each with what to do. `today` is the date in Beijing by a trusted clock; `medium` is what
-    the gun gives, `scale_verified_until` is given once the scale has told it.
+    the gun gives, `scale_verified_until` is given once the scale has told it; the tag as for `verdict`.
     """
-    known = verdict(cylinder, code, today, "filling", tag_uid=tag_uid).reasons
+    known = verdict(cylinder, code, today, "filling", tag_uid=tag_uid, tag_state=tag_state).reasons
     reasons = [_with_action(reason) for reason in known]
     if cylinder is not None:
         reasons += _against_cylinder(cylinder, limits, medium)
@@ -181,6 +182,14 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "inspection_overdue": ("不得充装，放到待检区，送检验机构", "do not fill it; put it with those due for inspection"),
     "service_ended": ("不得充装，放到报废区，办理报废", "do not fill it; it is to be scrapped"),
     "tag_torn": ("不得充装，交站里补办标签", "do not fill it; the station replaces the tag"),
+    "inspection_failed": ("不得充装，放到报废区，等待报废", "do not fill it; it waits to be scrapped"),
+    "tag_void": ("不得充装，交站里换新标签", "do not fill it; the station gives it a new tag"),
+    "tag_copied": ("不得充装，核对钢印号，交站里查明", "do not fill it; compare the stamp, the station finds out"),
+    "tag_damaged": ("不得充装，交站里重写或换标签", "do not fill it; the station writes or replaces its tag"),
+    "tag_other_company": (
+        "不得充装，放到隔离区，通知产权单位领回",
+        "do not fill it; set it aside, its owner takes it back",
+    ),
     "tag_mismatch": ("不得充装，核对钢印号，交站里查明", "do not fill it; compare the stamp, the station finds out"),
     "unknown_cylinder": (
         "不得充装，重扫或手输钢印号；仍查不到就隔离",

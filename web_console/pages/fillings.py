@@ -41,6 +41,11 @@ ENDS = {
 }
 # Beside the reasons that any scan may have.
 REASONS = REFUSALS | {
+    "inspection_failed": ("检验不合格", "failed its inspection"),
+    "tag_void": ("标签已作废", "tag is void"),
+    "tag_copied": ("标签是复制的", "tag is a copy"),
+    "tag_damaged": ("标签内容损坏", "tag's content is damaged"),
+    "tag_other_company": ("其他企业的标签", "another company's tag"),
     "inspection_unknown": ("检验日期未登记", "inspection date unknown"),
     "medium_wrong": ("介质不符", "wrong medium"),
     "tare_unknown": ("皮重未登记", "tare unknown"),

@@ -33,13 +33,14 @@ from tests.mobile_app.phones import NOW, STAFF_ID, UNIT_ID, cylinder, jpeg, open
 @pytest.fixture(scope="module")
 def peer() -> Iterator[Simulator]:
     with running(
-        "scale", "--number", "CS-0007", "--gun", "3", "--verified-until", "20990531", *("--heartbeat", "2")
+        "scale", "--number", "CS-0007", "--gun", "3", "--verified-until", "20990531", *("--heartbeat", "3")
     ) as simulator:
         yield simulator
 
 
 @pytest.fixture
 async def scale(peer: Simulator) -> Any:
+    await closed(peer)  # of the test before
     for command in ("join", "resume", "weight 16.7", "flow 8", "noise 0.003", "verified 20990531"):
         peer.tell(command)
     opened = open_scale(peer.address)
@@ -280,7 +281,7 @@ class TestBroken:
         cutting = once_above(18.5, lambda: peer.tell(command))
         with pytest.raises(DeviceError):
             await filling.fill(scale, on_weight=cutting)
-        assert (await closed(peer))["weight_kg"] < 23
+        assert (await closed(peer))["weight_kg"] < 25
         assert (filling.step, filling.progress.broken_by) == ("filling", ended)
         assert await station.recorded(CylinderFilled) == []
         peer.tell("join")
@@ -308,12 +309,8 @@ class TestBroken:
         filling = await up_to_fill(station)
         weights = asyncio.Event()
 
-        async def hang(*_: Any) -> None:
-            weights.set()
-            await asyncio.sleep(60)
-
         running_fill = asyncio.create_task(filling.fill(scale, on_weight=lambda w: w.unlocked and weights.set()))
-        await asyncio.wait_for(weights.wait(), 10)
+        await asyncio.wait_for(weights.wait(), 30)
         scale._client.close()  # type: ignore[attr-defined]
         running_fill.cancel()
         await asyncio.gather(running_fill, return_exceptions=True)

@@ -96,6 +96,12 @@ class TestMayFill:
     def test_nothing_is_filled_without_a_valid_licence_and_certificate(self, permits: Permits, code: str) -> None:
         assert may_fill(GOOD, "SH0001", TODAY, LIMITS, permits).codes == (code,)
 
+    @pytest.mark.parametrize("state", ["copied", "damaged", "other_company"])
+    def test_a_tag_that_proves_to_be_none_of_ours_is_refused(self, state: str) -> None:
+        found = may_fill(GOOD, "SH0001", TODAY, LIMITS, PERMITS, tag_uid="04AABBCC", tag_state=state)
+        assert found.codes == (f"tag_{state}",)
+        assert found.reasons[0].action_zh.startswith("不得充装")
+
     def test_a_size_without_a_net_weight_is_refused(self) -> None:
         assert may_fill(GOOD, "SH0001", TODAY, FillingLimits(), PERMITS).codes == ("net_weight_unknown",)
 
