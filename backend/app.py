@@ -35,6 +35,7 @@ from backend.hazards import routes as hazards
 from backend.inspections import routes as inspections
 from backend.intake import routes as intake
 from backend.licensing import routes as licences
+from backend.lookups import routes as lookups
 from backend.network import routes as network
 from backend.observing import configure_logging, observing
 from backend.patrol import routes as patrol
@@ -78,6 +79,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     deliveries.router,
     vehicles.router,
     regulator.router,
+    lookups.router,
 )
 
 

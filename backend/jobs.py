@@ -13,6 +13,7 @@ from backend.certificates import service as certificates
 from backend.customers import service as customers
 from backend.cylinders import service as cylinders
 from backend.db import Database, libpq_url
+from backend.lookups import service as lookups
 from backend.patrol import service as patrol
 from backend.photos.service import PhotoStore
 from backend.reference import service as reference
@@ -94,6 +95,7 @@ async def delete_expired(context: JobContext, timestamp: int) -> None:  # noqa: 
     """Sessions, tokens and counts that can no longer open anything."""
     async with _database(context).sessions() as session, session.begin():
         await accounts.delete_expired(session)
+        await lookups.forget_scan_counts(session)
 
 
 @jobs.periodic(cron="*/10 * * * *")

@@ -47,6 +47,7 @@ RIGHTS = frozenset(
         "accounts.manage",
         "audit.view",
         "regulator.manage",
+        "market.scan",
     }
 )
 

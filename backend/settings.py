@@ -28,6 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_hub_url: str = ""
     # The cylinders' public page as anybody's phone reaches it, with a slash at the end; empty: tags carry no address.
     public_page: str = ""
+    # Look-ups of the public page a minute: from one address, and from all together.
+    public_scans_each: int = 30
+    public_scans_all: int = 1200
     # How many days back PostGIS may be restored from a backup: so long the hub keeps a quarter that is over.
     backup_days: int = 35
     # Seconds an access token is valid; the hub stops an open feed when it ends.

@@ -23,6 +23,7 @@ from web_console.pages import (
     inspections,
     ledgers,
     licences,
+    market,
     overview,
     people,
     plans,
@@ -74,6 +75,7 @@ pages = Router(
         *cylinder_archive.handlers,
         *inspections.handlers,
         *fillings.handlers,
+        *market.handlers,
         *stock.handlers,
         *ledgers.handlers,
         *statistics.handlers,
@@ -93,7 +95,7 @@ pages = Router(
 )
 router = Router(
     "/",
-    route_handlers=[static, sign_in.show, sign_in.sign_in, pages],
+    route_handlers=[static, sign_in.show, sign_in.sign_in, market.public, pages],
     exception_handlers={Exception: errors.answer},
     include_in_schema=False,
 )

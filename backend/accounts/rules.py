@@ -39,11 +39,16 @@ ROLES = {
         },
     ),
     "network_engineer": Role("管网管理员", "Network engineer", _VIEW | {"network.import"}),
-    "company_admin": Role("企业管理员", "Company administrator", RIGHTS - {"regulator.manage", "licence.review"}),
-    "supervisor": Role("监管人员", "Regulator's officer", _VIEW | {"audit.view", "staff.view", "licence.view"}),
+    "company_admin": Role(
+        "企业管理员", "Company administrator", RIGHTS - {"regulator.manage", "licence.review", "market.scan"}
+    ),
+    "supervisor": Role(
+        "监管人员", "Regulator's officer", _VIEW | {"audit.view", "staff.view", "licence.view", "market.scan"}
+    ),
     "licence_reviewer": Role(
         "许可审核员", "Licence reviewer", _VIEW | {"staff.view", "licence.view", "licence.review"}
     ),
+    "market_inspector": Role("市场监管执法人员", "Market inspector", frozenset({"market.scan"})),
     "system_admin": Role("系统管理员", "System administrator", RIGHTS),
 }
 

@@ -7,7 +7,7 @@ from tests.web_console.scene import Scene
 from web_console.router import router
 
 # What anybody may fetch, and what any member of staff may.
-PUBLIC = {"/sign-in", "/sign-out", "/static/{file_path}"}
+PUBLIC = {"/sign-in", "/sign-out", "/static/{file_path}", "/c/{token}"}
 ANY_STAFF = {
     "/events",
     "/parts/state",

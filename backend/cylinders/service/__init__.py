@@ -3,6 +3,7 @@
 from backend.cylinders.service.archive import change_cylinder, create_cylinder, delete_cylinder
 from backend.cylinders.service.dead_tags import bury, dead_among, dead_tag, refuse_dead
 from backend.cylinders.service.due import count_due, list_due
+from backend.cylinders.service.faces import CylinderFace, find_face, find_faces
 from backend.cylinders.service.held import HeldCylinder, count_held, list_held
 from backend.cylinders.service.lost import list_lost
 from backend.cylinders.service.movements import Scanned, adopt, adopt_strays, drop_movements, record_movements, refold
@@ -31,6 +32,7 @@ from backend.cylinders.service.tags import (
 )
 
 __all__ = [
+    "CylinderFace",
     "HeldCylinder",
     "Inspected",
     "OfficeMovement",
@@ -51,6 +53,8 @@ __all__ = [
     "documents_by_code",
     "drop_movements",
     "find_cylinder",
+    "find_face",
+    "find_faces",
     "list_balances",
     "list_cylinders",
     "list_due",
