@@ -9,6 +9,7 @@ from mobile_app.components import bars, buttons, forms, panels
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.deliveries.work import STEP_TITLES
+from mobile_app.tags.screens import tag_notice
 from mobile_app.theme import GUTTER, TITLE
 from sync.documents.reference import ListEntry
 from sync.rules.customers import customer_field_label
@@ -334,5 +335,6 @@ def ended(ui: Ui, run: DeliveryRun) -> ft.Control:
             "没有网络也不会丢，有网自动上传。空瓶带回站。",
             "Safe without a network. Bring the empties back to the station.",
         ),
+        action=tag_notice(ui, run.tag),
         good=True,
     )

@@ -15,6 +15,9 @@ from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo, take_signature
 from mobile_app.scanning.state import Scanning
 from mobile_app.state import AppState
+from mobile_app.tags.state import TagFollow
+from mobile_app.tags.work import Refreshed, refresh_after_delivery
+from sync.documents.cylinders import CylinderScan
 from sync.documents.deliveries import DeliveryCheckItem, DepositSlip, Payment, ReturnedCylinder, VisitFailed
 from sync.documents.forms import form_of
 from sync.documents.reference import ListEntry
@@ -51,6 +54,7 @@ class DeliveryRun:
 
     def __post_init__(self) -> None:
         self.scanning = self.app.follow(Scanning(self.app, "delivery", self.delivery.task.id))
+        self.tag = self.app.follow(TagFollow(self.app))
         self.taking_back = self.app.follow(Scanning(self.app, "return", self.delivery.task.id))
 
     @classmethod
@@ -196,7 +200,16 @@ class DeliveryRun:
         if method and yuan is not None:
             payment = Payment(method=method, amount_fen=round(yuan * 100))
         work = self.delivery.complete(payment, deposits=self.deposits, note=self.pay_note.strip())
-        return await self.app.attempt(work) is not None
+        completed = await self.app.attempt(work)
+        if completed is not None:
+            self.tag.begin(completed.delivered, self._refresh)
+        return completed is not None
+
+    async def _refresh(self, told: CylinderScan) -> Refreshed:
+        phone, customer = self.app.phone, self.task.customer
+        return await refresh_after_delivery(
+            phone, told, customer_name=customer.name, address=customer.address, delivered_on=phone.today()
+        )
 
     def take_out_slip(self, number: str) -> None:
         self.deposits = tuple(slip for slip in self.deposits if slip.number != number)

@@ -8,6 +8,7 @@ from mobile_app.components import bars, buttons, forms, panels, verdict
 from mobile_app.components.ui import Tap, Ui, card, column, row, scrolling, text
 from mobile_app.deliveries.screens import check_step
 from mobile_app.filling.state import FillingRun
+from mobile_app.tags.screens import tag_notice
 from mobile_app.theme import GUTTER, VERDICT_HEIGHT
 from sync.documents.reference import Cylinder
 
@@ -308,6 +309,7 @@ def ended(ui: Ui, run: FillingRun) -> ft.Control:
         ft.Icons.CHECK_CIRCLE_ROUNDED,
         ui.say("充好了，已存", "Filled and saved"),
         ui.say("没有网络也不会丢，有网自动上传。", "Safe without a network; sent by itself."),
+        action=tag_notice(ui, run.tag),
         good=True,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import flet as ft
@@ -24,8 +25,10 @@ from mobile_app.photos import take_photo
 from mobile_app.scanning.state import Scanning
 from mobile_app.state import AppState
 from mobile_app.tags.reading import TagRead
-from sync.documents.cylinders import ScanMethod
-from sync.documents.filling import FillingCheckItem
+from mobile_app.tags.state import TagFollow
+from mobile_app.tags.work import Refreshed, refresh_after_filling
+from sync.documents.cylinders import CylinderScan, ScanMethod
+from sync.documents.filling import CylinderFilled, FillingCheckedAfter, FillingCheckItem
 from sync.documents.reference import ListEntry
 from sync.rules.filling import AFTER_LIST, BEFORE_LIST, WeightState
 
@@ -89,6 +92,7 @@ class FillingRun:
 
     def __post_init__(self) -> None:
         self.scanning = self.app.follow(GunScan(self.app, "filling", on_code=self._scan))
+        self.tag = self.app.follow(TagFollow(self.app))
         self._scale: FillingScale | None = None
 
     @classmethod
@@ -282,7 +286,23 @@ class FillingRun:
             photos=self._kept_photos(),
             stamp=scan.photo,
         )
-        await self.app.attempt(work)
+        checked = await self.app.attempt(work)
+        if checked is not None and checked.passed:
+            # One that is set aside goes to no customer: its tag does not call it filled.
+            self.tag.begin((checked.scan,), lambda told: self._refresh(told, checked))
+
+    async def _refresh(self, told: CylinderScan, checked: FillingCheckedAfter) -> Refreshed:
+        filled = await self.app.phone.read(checked.filled_id)
+        if not isinstance(filled, CylinderFilled):
+            return Refreshed("no_writer")
+        drained = checked.drained_gross_kg
+        return await refresh_after_filling(
+            self.app.phone,
+            told,
+            filling_company=filled.filling_company,
+            gross_kg=checked.reweighed_gross_kg if drained is None else drained,
+            filled_on=date.fromisoformat(filled.filled_on),
+        )
 
     def scan_again(self) -> None:
         self.scanned = None
