@@ -27,6 +27,7 @@ from mobile_app.records.routes import record_route, records_tab, sync_route
 from mobile_app.scanning.routes import scan_tab
 from mobile_app.shift.routes import shift_route
 from mobile_app.state import Problem
+from mobile_app.tags.routes import tags_route
 from mobile_app.theme import LARGE
 from mobile_app.today.routes import today_tab
 from mobile_app.window import Window, WindowContext, screen, use_window
@@ -109,6 +110,7 @@ SCREENS: dict[str, Callable[[Window], ft.Control | None]] = {
     "contract": contract_route,
     "slip": slip_route,
     "return": return_route,
+    "tags": tags_route,
     "scan-return": scan_return_route,
 }
 ROUTES = [

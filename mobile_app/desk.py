@@ -13,6 +13,7 @@ from mobile_app.records.state import RecordBook
 from mobile_app.scanning.state import Scanning
 from mobile_app.shift.state import ShiftRun
 from mobile_app.state import AppState
+from mobile_app.tags.state import Tagging
 from mobile_app.today.state import Today
 from sync.documents.hazards import HazardReported, ThirdPartyWorksReported
 from sync.documents.tasks import DeliveryTask, PatrolTask
@@ -44,9 +45,10 @@ class Desk:
         return scanning
 
     def _open_book(self) -> RecordBook:
-        """A new one for each who signs in."""
+        """A new one for each who signs in, and of the tags too."""
         book = self.app.follow(RecordBook(self.app))
-        self.app.on_reload[:] = [self.today.look, book.read, self.round.read]
+        self.tagging = self.app.follow(Tagging(self.app))
+        self.app.on_reload[:] = [self.today.look, book.read, self.round.read, self.tagging.look]
         return book
 
     async def sign_in(self, staff_number: str, password: str) -> None:

@@ -39,12 +39,13 @@ def sign_in_view(window: Window) -> ft.Control:
 
 
 def me_tab(window: Window) -> ft.Control:
-    app, ui = window.desk.app, window.ui
+    app, ui, tagging = window.desk.app, window.ui, window.desk.tagging
     instrument = app.instrument.instrument_id if app.instrument else ""
     return me_screen(
         ui,
         profile=app.phone.profile,
         instrument=ui.say(f"检漏仪 {instrument}", f"Detector {instrument}") if instrument else "",
+        tagging=tagging if tagging.shown else None,
         on_open=lambda key: _to_settings(window)() if key == "settings" else _open(window, key),
         on_sign_out=_to_leaving(window),
     )
@@ -53,6 +54,8 @@ def me_tab(window: Window) -> ft.Control:
 def _open(window: Window, key: str) -> None:
     if key == "sync":
         window.page.run_task(to_sync(window))
+    elif key == "tags":
+        window.page.run_task(window.opens(window.desk.tagging.open))
     else:
         window.go(f"/{key}")
 

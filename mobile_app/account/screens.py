@@ -10,6 +10,7 @@ from mobile_app.components import bars, buttons, forms, panels
 from mobile_app.components.ui import Tap, Ui, card, column, icon, row, scrolling, secondary, text
 from mobile_app.preferences import Preferences
 from mobile_app.session import Profile
+from mobile_app.tags.state import Tagging
 from mobile_app.theme import GUTTER, LIVE
 
 LANGUAGES = (forms.Choice("zh", "中文"), forms.Choice("en", "English"))
@@ -69,7 +70,13 @@ def _brand(ui: Ui) -> ft.Control:
 
 
 def me_screen(
-    ui: Ui, *, profile: Profile, instrument: str, on_open: Callable[[str], Any], on_sign_out: Tap
+    ui: Ui,
+    *,
+    profile: Profile,
+    instrument: str,
+    tagging: Tagging | None,
+    on_open: Callable[[str], Any],
+    on_sign_out: Tap,
 ) -> ft.Control:
     who = card(
         ui,
@@ -109,6 +116,10 @@ def me_screen(
         entry("sync", ui.say("同步状态", "Sync"), ft.Icons.CLOUD_SYNC_OUTLINED),
         entry("settings", ui.say("设置", "Settings"), ft.Icons.SETTINGS_OUTLINED, instrument),
     ]
+    if tagging is not None:
+        left = len(tagging.begun)
+        told = ui.say(f"{left} 张没写完", f"{left} unfinished") if left else ui.say("绑定到气瓶", "Bind to a cylinder")
+        lines.insert(1, entry("tags", ui.say("电子标签", "Tags"), ft.Icons.NFC_ROUNDED, told))
     leave = buttons.outlined(ui, "sign-out", ui.say("退出登录", "Sign out"), on_sign_out, glyph=ft.Icons.LOGOUT_ROUNDED)
     return column(
         [

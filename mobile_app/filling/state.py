@@ -1,13 +1,11 @@
 """The cylinder at the gun, as its screens see it."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import flet as ft
-import msgspec
 
 from device_bridge.errors import DeviceError
 from device_bridge.models import Weight
@@ -22,12 +20,11 @@ from mobile_app.filling.tables import checker_certificate, limits_of
 from mobile_app.filling.work import Filling
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
-from mobile_app.scanning.state import Scanning
+from mobile_app.scanning.state import PlainScanning, Scan
 from mobile_app.state import AppState
-from mobile_app.tags.reading import TagRead
 from mobile_app.tags.state import TagFollow
 from mobile_app.tags.work import Refreshed, refresh_after_filling
-from sync.documents.cylinders import CylinderScan, ScanMethod
+from sync.documents.cylinders import CylinderScan
 from sync.documents.filling import CylinderFilled, FillingCheckedAfter, FillingCheckItem
 from sync.documents.reference import ListEntry
 from sync.rules.filling import AFTER_LIST, BEFORE_LIST, WeightState
@@ -39,37 +36,6 @@ NO_SCALE = FieldError(
     action_zh="在“设置”里填充装秤地址",
     action_en="set its address under settings",
 )
-
-
-class Scan(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read, before anybody has judged it."""
-
-    code: str
-    method: ScanMethod
-    tag_uid: str = ""
-    tag: TagRead | None = None
-    photo: PhotoDraft | None = None
-
-
-@ft.observable
-@dataclass
-class GunScan(Scanning):
-    """Told to the filling, which judges by its own rules."""
-
-    on_code: Callable[[Scan], Awaitable[None]] | None = None
-
-    async def _judge(
-        self,
-        code: str,
-        method: ScanMethod,
-        *,
-        tag_uid: str = "",
-        tag: TagRead | None = None,
-        photo: PhotoDraft | None = None,
-    ) -> None:
-        if self.on_code is not None:
-            await self.on_code(Scan(code=code, method=method, tag_uid=tag_uid, tag=tag, photo=photo))
-        self.typed, self.stamp = "", None
 
 
 @ft.observable
@@ -91,7 +57,7 @@ class FillingRun:
     too_full: bool = False
 
     def __post_init__(self) -> None:
-        self.scanning = self.app.follow(GunScan(self.app, "filling", on_code=self._scan))
+        self.scanning = self.app.follow(PlainScanning(self.app, "filling", on_code=self._scan))
         self.tag = self.app.follow(TagFollow(self.app))
         self._scale: FillingScale | None = None
 

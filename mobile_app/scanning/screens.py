@@ -43,7 +43,7 @@ def ways_to_scan(
         panels.notice(ui, ui.say(f"{e.detail_zh}：{e.what_to_do_zh}", f"{e.detail_en}: {e.what_to_do_en}"), kind="warn")
         for e in scanning.faults
     ]
-    return column([named, *gone, tag, _typed(ui, scanning, on_stamp=on_stamp, on_typed=on_typed)], spacing=12)
+    return column([named, *gone, tag, typed_number(ui, scanning, on_stamp=on_stamp, on_typed=on_typed)], spacing=12)
 
 
 def _hint(ui: Ui, scanning: Scanning) -> str:
@@ -53,7 +53,7 @@ def _hint(ui: Ui, scanning: Scanning) -> str:
     return ui.say("拍码、贴标签，哪个先读到算哪个", "Picture or tag: whichever is read first")
 
 
-def _typed(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) -> ft.Control:
+def typed_number(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) -> ft.Control:
     def typed(value: str) -> None:
         scanning.typed = value
 

@@ -225,3 +225,34 @@ class Scanning:
             await self.app.attempt(begin(done))
         self.kept = ()
         return True
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read, before anybody has judged it."""
+
+    code: str
+    method: ScanMethod
+    tag_uid: str = ""
+    tag: TagRead | None = None
+    photo: PhotoDraft | None = None
+
+
+@ft.observable
+@dataclass
+class PlainScanning(Scanning):
+    """What was read is told to work that judges by its own rules."""
+
+    on_code: Callable[[Scan], Awaitable[None]] | None = None
+
+    async def _judge(
+        self,
+        code: str,
+        method: ScanMethod,
+        *,
+        tag_uid: str = "",
+        tag: TagRead | None = None,
+        photo: PhotoDraft | None = None,
+    ) -> None:
+        if self.on_code is not None:
+            await self.on_code(Scan(code=code, method=method, tag_uid=tag_uid, tag=tag, photo=photo))
+        self.typed, self.stamp = "", None

@@ -1,4 +1,4 @@
-"""The tag follows a filling and a delivery on simulated tags; whatever becomes of the tag, the record stands."""
+"""Tags are bound, and follow a filling and a delivery, on simulated tags; a record stands whatever its tag does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -8,25 +8,27 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from device_bridge.codes import make_qr
 from device_bridge.models import ScaleInfo
 from device_bridge.tag_reader import open_tag_reader
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.deliveries.work import Delivery, scan
 from mobile_app.devices import Addresses, save_addresses
 from mobile_app.filling.progress import Start
-from mobile_app.filling.state import FillingRun, Scan
+from mobile_app.filling.state import FillingRun
 from mobile_app.filling.work import Filling
 from mobile_app.photos import take_photo
 from mobile_app.preferences import Preferences, keep_preferences
+from mobile_app.scanning.state import Scan
 from mobile_app.state import AppState
 from mobile_app.tags.reading import TagRead, judge_tag
-from mobile_app.tags.state import BROKEN_OFF, WRITTEN, TagFollow
+from mobile_app.tags.state import BROKEN_OFF, WRITTEN, TagFollow, Tagging
 from mobile_app.tags.work import unfinished
 from sync.documents.deliveries import DeliveryCheckItem, DeliveryCompleted
 from sync.documents.filling import FillingCheckedAfter
-from sync.documents.tags import TagWritten
+from sync.documents.tags import TagBound, TagWritten
 from tests.device_bridge.conftest import Simulator, running
-from tests.mobile_app.filling.station import AFTER, BEFORE, FILLABLE, equip
+from tests.mobile_app.filling.station import AFTER, BEFORE, FILLABLE, entries, equip
 from tests.mobile_app.phones import (
     DELIVERY,
     NOWHERE,
@@ -39,7 +41,7 @@ from tests.mobile_app.phones import (
     lay_out,
     put,
 )
-from tests.mobile_app.tags.test_work import TAG_KEYS
+from tests.mobile_app.tags.test_work import TAG_KEYS, UNTAGGED
 
 SCALE = ScaleInfo(number="CS-0007", gun_number="3", verified_until=date(2099, 5, 31))
 
@@ -184,3 +186,131 @@ class TestAfterDelivery:
         run = await delivered(app, at_hand(app, tags, "SH0001"))
         assert await run.complete()
         assert await told(run.tag) == ""
+
+
+REASONS = entries("tag_replacement_reason", peeled=None, lost=None)
+
+
+def employ(app: AppState, *roles: str) -> None:
+    profile = app.phone.profile
+    app.phone.session.profile = msgspec.structs.replace(
+        profile, staff=msgspec.structs.replace(profile.staff, roles=roles)
+    )
+
+
+class TestTagging:
+    @pytest.fixture
+    async def tagging(self, app: AppState, tags: Simulator) -> Tagging:
+        """A filler with a reader, before a cylinder that has no tag yet."""
+        employ(app, "filler")
+        put(app.phone.stores.unit(UNIT_ID), [UNTAGGED, REASONS])
+        save_addresses(app.folder, Addresses(tags=tags.address))
+        opened = Tagging(app)
+        await opened.open()
+        return opened
+
+    async def test_only_those_who_put_tags_on_cylinders_bind(self, app: AppState, tagging: Tagging) -> None:
+        await tagging.scanning.scan_picture(make_qr("SH0009"))
+        employ(app, "driver")
+        assert not tagging.shown
+        await tagging.bind()
+        assert (await app.phone.recorded(TagBound), tagging.done) == ([], "")
+
+    @pytest.mark.requirement("E5.8.6-1")
+    async def test_a_cylinder_told_by_its_code_gets_the_tag_held_near(
+        self, app: AppState, tags: Simulator, tagging: Tagging
+    ) -> None:
+        uid = tags.tell("present empty215")
+        await tagging.scanning.scan_picture(make_qr("SH0009"))
+        assert tagging.cylinder is not None
+        assert await app.phone.recorded(TagBound) == []
+        await tagging.bind()
+        assert (tagging.done, tagging.cylinder, tagging.begun, app.problem) == ("SH0009", None, (), None)
+        (bound,) = await app.phone.recorded(TagBound)
+        assert (bound.tag_uid, bound.scan.code, bound.scan.method) == (uid, "SH0009", "qr")
+        assert (await near(app, tags)).reading.state == "genuine"
+
+    async def test_a_typed_number_carries_the_photo_of_the_stamp(
+        self, app: AppState, tags: Simulator, tagging: Tagging
+    ) -> None:
+        tags.tell("present empty215")
+        tagging.scanning.typed = "SH0009"
+        await tagging.scanning.scan_typed()
+        assert tagging.cylinder is None
+        app.problem, tagging.scanning.typed = None, "SH0009"
+        await tagging.scanning.take_stamp(jpeg(), "camera")
+        await tagging.scanning.scan_typed()
+        await tagging.bind()
+        (bound,) = await app.phone.recorded(TagBound)
+        assert (bound.scan.method, bool(bound.scan.photo), app.problem) == ("typed", True, None)
+
+    async def test_a_cylinder_that_is_not_on_record_gets_none(self, app: AppState, tagging: Tagging) -> None:
+        await tagging.scanning.scan_picture(make_qr("XX9999"))
+        assert tagging.cylinder is None
+        assert app.problem is not None
+        assert "XX9999" in app.problem.zh
+
+    async def test_an_old_tag_is_replaced_with_a_reason_alone(
+        self, app: AppState, tags: Simulator, tagging: Tagging
+    ) -> None:
+        tags.tell("present empty215")
+        await tagging.scanning.scan_picture(make_qr("SH0001"))
+        await tagging.bind()
+        assert app.problem is not None
+        assert "已有标签" in app.problem.zh
+        assert tagging.cylinder is not None  # still in hand, to say why
+        assert [entry.code for entry in tagging.reasons] == ["peeled", "lost"]
+        tagging.change("reason", "peeled")
+        await tagging.bind()
+        (bound,) = await app.phone.recorded(TagBound)
+        assert (bound.replaces, bound.reason, tagging.done) == ("04SH0001", "peeled", "SH0001")
+
+    async def test_somebody_else_s_content_is_asked_about(
+        self, app: AppState, tags: Simulator, tagging: Tagging
+    ) -> None:
+        tags.tell("present foreign")
+        await tagging.scanning.scan_picture(make_qr("SH0009"))
+        await tagging.bind()
+        assert (tagging.foreign, await app.phone.recorded(TagBound)) == (True, [])
+        tagging.change("replace_foreign", True)
+        await tagging.bind()
+        assert tagging.done == "SH0009"
+
+    async def test_a_torn_write_is_in_the_list_and_goes_on_from_there(
+        self, app: AppState, tags: Simulator, tagging: Tagging
+    ) -> None:
+        tags.tell("present empty215")
+        tags.tell("tear 12")
+        await tagging.scanning.scan_picture(make_qr("SH0009"))
+        await tagging.bind()
+        assert app.problem is not None
+        (begun,) = tagging.begun
+        assert (tagging.done, tagging.cylinder) == ("", None)
+        employ(app, "driver")
+        assert tagging.shown  # finished by whoever began it
+        tags.tell("present empty215")
+        await tagging.finish(begun)
+        assert (tagging.begun, tagging.done) == ((), "SH0009")
+        assert [w.outcome for w in await app.phone.recorded(TagWritten)] == ["written"]
+
+    async def test_giving_up_asks_first_and_tells_the_office(
+        self, app: AppState, tags: Simulator, tagging: Tagging
+    ) -> None:
+        tags.tell("present empty215")
+        tags.tell("tear 5")
+        await tagging.scanning.scan_picture(make_qr("SH0009"))
+        await tagging.bind()
+        (begun,) = tagging.begun
+        await tagging.give_up(begun)
+        assert (tagging.giving_up, await app.phone.recorded(TagWritten)) == (begun.tag_uid, [])
+        await tagging.give_up(begun)
+        assert tagging.begun == ()
+        assert [w.outcome for w in await app.phone.recorded(TagWritten)] == ["not_written"]
+
+    async def test_without_a_reader_it_says_where_to_set_one_up(self, app: AppState, tagging: Tagging) -> None:
+        save_addresses(app.folder, Addresses())
+        await tagging.scanning.scan_picture(make_qr("SH0009"))
+        await tagging.bind()
+        assert app.problem is not None
+        assert "读写器" in app.problem.zh
+        assert await app.phone.recorded(TagBound) == []
