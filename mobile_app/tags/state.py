@@ -66,6 +66,7 @@ class TagFollow:
                 words = _missed(missed)
         finally:
             self.kind, self.words = kind, words
+            self.app.reload_soon()  # what was broken off is in the list under 我的 at once
 
 
 def _missed(codes: Sequence[str]) -> tuple[str, str]:

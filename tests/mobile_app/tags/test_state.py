@@ -176,8 +176,11 @@ class TestAfterDelivery:
     async def test_a_torn_write_leaves_the_delivery_done(self, app: AppState, tags: Simulator) -> None:
         run = await delivered(app, at_hand(app, tags, "SH0001"))
         tags.tell("tear 6")
+        tagging = Tagging(app)
+        app.on_reload.append(tagging.look)
         assert await run.complete()
         assert await told(run.tag) == BROKEN_OFF[0]
+        assert tagging.shown  # to go on with, without waiting for the next sync
         assert (run.step, len(await app.phone.recorded(DeliveryCompleted))) == ("done", 1)
         assert len(await unfinished(app.phone)) == 1
 
