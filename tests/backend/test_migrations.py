@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 
 import psycopg
@@ -9,15 +10,14 @@ from backend.cluster import Cluster
 from backend.db import libpq_url
 from backend.migrations.run import check, upgrade
 
-_NAME = "migrated_by_test"
-
 
 class TestUpgrade:
     @pytest.fixture
     def empty(self, cluster: Cluster) -> Iterator[str]:
-        yield cluster.create_database(_NAME)
+        name = f"migrated_{uuid.uuid4().hex[:12]}"
+        yield cluster.create_database(name)
         with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {_NAME} WITH (FORCE)")
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def test_two_processes_at_once_and_a_later_start_leave_one_schema(self, empty: str) -> None:
         program = f"from backend.migrations.run import upgrade; upgrade({empty!r})"
