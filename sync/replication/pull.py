@@ -26,11 +26,13 @@ _log = logging.getLogger(__name__)
 
 
 class Arrived(Struct, frozen=True):
-    """Documents to be written; `seq` is settled once they are, and with `caught_up` the hub has no more now."""
+    """Documents to be written; `seq`, where there is one, is settled once they are, and with `caught_up` the hub has no
+    more now.
+    """
 
     documents: tuple[Document, ...]
     seen: int
-    seq: str | int
+    seq: str | int | None
     pending: int
     caught_up: bool
 
@@ -79,7 +81,7 @@ class Pull:
         self._unsettled += arrived.seen
         due = arrived.caught_up or time.monotonic() - self._written_at > CHECKPOINT_EVERY_S
         # Past a document that the hub could not read no checkpoint goes: the next run asks for it again.
-        if due and self._unsettled >= WORTH_A_CHECKPOINT and not self._left_out:
+        if arrived.seq is not None and due and self._unsettled >= WORTH_A_CHECKPOINT and not self._left_out:
             await self._checkpoint.write(arrived.seq)
             self._unsettled = 0
             self._written_at = time.monotonic()
@@ -117,10 +119,12 @@ class Pull:
         missing = await asyncio.to_thread(self._store.missing, wanted)
         revs = {doc_id: missing[doc_id].missing for doc_id in wanted if doc_id in missing}
         for part in self._split(revs):
+            left = page.pending
             async for documents in self._get(part):
-                last = list(part)[-1]
-                left = page.pending + len(page.results) - len(documents)
-                yield Arrived(tuple(documents), 0, seqs[last], max(left, 0), caught_up=False)
+                left = max(page.pending + len(page.results) - len(documents), 0)
+                yield Arrived(tuple(documents), 0, None, left, caught_up=False)
+            # Only now: a part that was halved comes piece by piece, and one of its pieces may be left out.
+            yield Arrived((), 0, seqs[list(part)[-1]], left, caught_up=False)
 
     async def _get(self, wanted: Mapping[str, Sequence[str]]) -> AsyncGenerator[list[Document], None]:
         """The documents; one at which the hub itself fails is found by halving, and left out for this run."""
