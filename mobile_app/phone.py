@@ -208,9 +208,13 @@ class Phone:
 
     def position(self) -> Position | None:
         """Where the phone is, if it knows from the last minute."""
+        fix = self.fresh_fix()
+        return None if fix is None else position_of(fix)
+
+    def fresh_fix(self) -> Fix | None:
         if self._fix is None or monotonic() - self._fix[1] > POSITION_FRESH_S:
             return None
-        return position_of(self._fix[0])
+        return self._fix[0]
 
     def today(self) -> date:
         return self.clock.today()

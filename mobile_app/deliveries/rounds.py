@@ -81,6 +81,8 @@ class Round:
             round_id=loaded.id, station_id=loaded.station_id, vehicle=loaded.vehicle, chunk=OpenChunk(number=0)
         )
         made = cls(phone, running)
+        if (fix := phone.fresh_fix()) is not None:
+            await made.take_fix(fix)  # where it set out, also on a round of a minute
         await made.keep()
         return made
 

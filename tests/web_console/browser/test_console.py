@@ -166,7 +166,7 @@ class TestForms:
         await page.fill("#customer-search", "KH-0001")
         await page.locator("#customer-choices input").first.check()
         async with page.expect_response("**/drivers?**"):
-            await page.select_option("[name=station_id]", scene.wang.unit_id)
+            await page.select_option("#dialog [name=station_id]", scene.wang.unit_id)
         await page.locator("#drivers:not(.htmx-request):not(.htmx-settling)").wait_for()
         await page.select_option("#drivers", scene.wang.staff.id)
         await page.locator("[name=specification]").first.fill("YSP35.5")
