@@ -11,9 +11,7 @@ run: ## everything on this machine: http://127.0.0.1:8000, demo company and a pl
 test: ## all checks and tests, with what they need installed (what CI runs)
 	@./bootstrap.sh test
 	@$(MAKE) --no-print-directory check
-	@.venv/bin/pytest --numprocesses 2 --dist loadfile || \
-	{ echo "What failed is tried once more, alone: on a busy machine a browser may come too late."; \
-	  exec .venv/bin/pytest --last-failed --last-failed-no-failures none; }
+	@exec .venv/bin/pytest --numprocesses 2 --dist loadfile
 
 check: ## format, lint, types, import contracts, compose file
 	@test -x .venv/bin/ruff || ./bootstrap.sh test

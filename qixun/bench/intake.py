@@ -1,7 +1,7 @@
 """Hub to PostGIS: what intake takes in a second, beside a bare COPY and upsert of the very rows it wrote.
 
-The rows are read back from the tables after intake is done, and written once more into a copy of the database as it was
-before, a transaction for as many as intake wrote in one: the same tables, indexes and constraints, nothing to decide.
+The rows are read back from the tables after intake is done, and written once more, in one transaction, into a
+copy of the database as it was before: the same tables, indexes and constraints, and nothing to decide.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import gc
 import sys
 import time
 from datetime import UTC, datetime
-from math import ceil
 from pathlib import Path
 
 import msgspec
@@ -19,7 +18,7 @@ from psycopg import sql
 from backend.accounts.keys import SigningKeys
 from backend.cluster import Cluster
 from backend.db import Database, import_models
-from backend.intake.feed import PAGE, Feed
+from backend.intake.feed import Feed
 from backend.intake.hub import HubClient
 from backend.intake.running import setup_of, spare_collector
 from qixun.bench.documents import write_documents
@@ -47,7 +46,7 @@ class _Rows(msgspec.Struct, frozen=True):
     table: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    pages: list[bytes]
+    data: bytes
     count: int
 
 
@@ -62,7 +61,7 @@ async def measure_throughput(admin: HubAdmin, cluster: Cluster, folder: Path, co
     finally:
         await admin.drop_all_of(office.keys)
     print("  COPY ...", file=sys.stderr, flush=True)
-    rows = await asyncio.to_thread(_read_rows, cluster.url(_TAKEN), bare_url, ceil(count / PAGE))
+    rows = await asyncio.to_thread(_read_rows, cluster.url(_TAKEN), bare_url)
     copy_seconds = await asyncio.to_thread(_write_rows, bare_url, rows)
     return Throughput(
         documents=count,
@@ -103,8 +102,8 @@ async def _take(hub_url: str, name: str, office: Office, count: int) -> float:
     return seconds
 
 
-def _read_rows(taken_url: str, bare_url: str, pages: int) -> list[_Rows]:
-    """Of every table that intake wrote to, parents before children, in the order in which they were written."""
+def _read_rows(taken_url: str, bare_url: str) -> list[_Rows]:
+    """Of every table that intake wrote to, parents before children."""
     found = []
     with psycopg.connect(taken_url) as taken, psycopg.connect(bare_url) as bare:
         for table in import_models().sorted_tables:
@@ -113,47 +112,33 @@ def _read_rows(taken_url: str, bare_url: str, pages: int) -> list[_Rows]:
                 continue
             columns = tuple(column.name for column in table.columns if column.computed is None)
             key = tuple(column.name for column in table.primary_key)
-            data = [_page(taken, table.name, columns, page, pages) for page in range(1, pages + 1)]
+            copy = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)")
+            with taken.cursor() as cursor, cursor.copy(copy.format(_names(columns), sql.Identifier(table.name))) as out:
+                data = b"".join(bytes(block) for block in out)
             found.append(_Rows(table.name, columns, key, data, count - before))
     return found
 
 
-def _page(connection: psycopg.Connection, table: str, columns: tuple[str, ...], page: int, pages: int) -> bytes:
-    numbered = sql.SQL("SELECT *, ntile({}) OVER (ORDER BY ctid) AS page_ FROM {}").format(pages, sql.Identifier(table))
-    copy = sql.SQL("COPY (SELECT {} FROM ({}) AS n WHERE page_ = {}) TO STDOUT (FORMAT binary)")
-    with connection.cursor() as cursor, cursor.copy(copy.format(_names(columns), numbered, page)) as out:
-        return b"".join(bytes(block) for block in out)
-
-
 def _write_rows(url: str, rows: list[_Rows]) -> float:
     with psycopg.connect(url) as connection:
-        for one in rows:
-            make = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA")
-            connection.execute(make.format(_beside(one), _names(one.columns), sql.Identifier(one.table)))
-        connection.commit()
         begun = time.perf_counter()
-        for page in range(len(rows[0].pages)):
-            for one in rows:
-                _upsert(connection, one, one.pages[page])
-            connection.commit()
+        for one in rows:
+            _upsert(connection, one)
+        connection.commit()
         return time.perf_counter() - begun
 
 
-def _upsert(connection: psycopg.Connection, rows: _Rows, data: bytes) -> None:
-    columns = _names(rows.columns)
-    copy = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(_beside(rows))
-    with connection.cursor() as cursor, cursor.copy(copy) as to:
-        to.write(data)
+def _upsert(connection: psycopg.Connection, rows: _Rows) -> None:
+    table, beside, columns = sql.Identifier(rows.table), sql.Identifier(f"new_{rows.table}"), _names(rows.columns)
+    make = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
+    connection.execute(make.format(beside, columns, table))
+    with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(beside)) as to:
+        to.write(rows.data)
     changed = [name for name in rows.columns if name not in rows.key]
     values = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed)
     action = sql.SQL("DO UPDATE SET {}").format(values) if changed else sql.SQL("DO NOTHING")
     statement = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT ({}) {}")
-    table = sql.Identifier(rows.table)
-    connection.execute(statement.format(table, columns, columns, _beside(rows), _names(rows.key), action))
-
-
-def _beside(rows: _Rows) -> sql.Identifier:
-    return sql.Identifier(f"new_{rows.table}")
+    connection.execute(statement.format(table, columns, columns, beside, _names(rows.key), action))
 
 
 def _count(connection: psycopg.Connection, table: str) -> int:
