@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 from sqlalchemy import select
 
 from backend.accounts.models import Organisation, Staff
@@ -35,11 +35,11 @@ async def test_the_public_reads_it_on_a_phone(served: Served, browser: Browser, 
     page = await browser.new_page(base_url=served.url, viewport=PHONE)
     for state, words in (("good", "可以使用"), ("scrapped", "严禁使用")):
         await page.goto(f"/c/{tokens[state]}")
-        assert await page.get_by_text(words).is_visible()
+        await expect(page.get_by_text(words)).to_be_visible()
         assert await fits(page)
         await page.screenshot(path=PICTURES / f"console-public-{state}.png")
     await page.goto("/c/35-018266")
-    assert await page.get_by_text("没有这个查询码").is_visible()
+    await expect(page.get_by_text("没有这个查询码")).to_be_visible()
     await page.screenshot(path=PICTURES / "console-public-unknown.png")
     await page.close()
 
@@ -68,7 +68,7 @@ async def test_an_inspector_checks_a_cylinder(  # noqa: PLR0917 - the scene's pa
     await page.get_by_text("位置已取得").wait_for()
     await page.get_by_role("button", name="核查", exact=True).click()
     await page.locator(".public-verdict.danger").wait_for()
-    assert await page.get_by_text("126.50000, 43.80000").first.is_visible()
+    await expect(page.get_by_text("126.50000, 43.80000").first).to_be_visible()
     assert await fits(page)
     await page.screenshot(path=PICTURES / f"console-market-{Path('phone' if size is PHONE else 'desk')}.png")
     await context.close()
