@@ -196,21 +196,23 @@ class Cluster:
     def _pg_ctl(self, command: str, *arguments: str, check: bool = True, log: Path | None = None) -> int:
         return self._run("pg_ctl", command, "-D", str(self.pgdata), "-s", *arguments, check=check, log=log)
 
-    def _run(self, program: str, *arguments: str, check: bool = True, log: Path | None = None) -> int:
+    def _as_user(self) -> list[str]:
+        # Not `subprocess`'s own `user=`: for that Python forks, and a fork of a process with threads may wait for ever
+        # for a lock that one of them held (seen in GDAL); without it the child shares memory until it is the program.
         user = self._user
+        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"] if user else []
+
+    def _run(self, program: str, *arguments: str, check: bool = True, log: Path | None = None) -> int:
         # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
         with (self.directory / "last-command.log").open("w+") as output:
             done = subprocess.run(  # noqa: S603 - our own arguments
-                [str(self._bin / program), *arguments],
+                [*self._as_user(), str(self._bin / program), *arguments],
                 check=False,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(self.directory)},
-                user=user.pw_uid if user else None,
-                group=user.pw_gid if user else None,
-                extra_groups=[] if user else None,
             )
             output.seek(0)
             said = output.read()

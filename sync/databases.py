@@ -1,7 +1,7 @@
 """The names of hub databases: a worker's quarter (`user_`, `media_`) and a unit's reference data (`unit_`)."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,11 @@ class DatabaseName(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return "_".join(filter(None, (self.kind, self.owner, self.quarter)))
+
+
+def beijing_today() -> date:
+    """The day that people here write on paper."""
+    return datetime.now(BEIJING).date()
 
 
 def quarter_of(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,9 @@ from backend.cluster import Cluster
 from backend.db import Database
 from backend.migrations.run import upgrade
 from backend.settings import Settings
+
+# Started in a shell's background, this process and all that it starts would not hear a Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test cluster forgets everything in a power cut, and is quick for it.
 _UNSAFE_BUT_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")

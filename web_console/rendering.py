@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from litestar import MediaType, Request, Response
 from markupsafe import Markup
 
 from backend.scope import Caller
+from sync.databases import beijing_today
 from web_console.navigation import NAVIGATION, Entry
 from web_console.words import EN
 
@@ -125,10 +126,6 @@ def beijing(moment: datetime | None, pattern: str = "%m-%d %H:%M") -> str:
     return moment.astimezone(BEIJING).strftime(pattern) if moment else "—"
 
 
-def today() -> date:
-    return datetime.now(BEIJING).date()
-
-
 def agoer(language: Language) -> Callable[[datetime | None], str]:
     t = translate_into(language)
 
@@ -186,5 +183,7 @@ def initial(name: str) -> str:
     return (name.rpartition("-")[2] or name or "?")[0]
 
 
-_templates.globals.update(icon=icon, asset=asset, percent=percent, lasting=lasting, initial=initial, today=today)
+_templates.globals.update(
+    icon=icon, asset=asset, percent=percent, lasting=lasting, initial=initial, today=beijing_today
+)
 _templates.filters.update(beijing=beijing, number=number)

@@ -1,6 +1,6 @@
 """Figures over HTTP, and as spreadsheets."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from litestar import Response, Router, get
@@ -12,7 +12,7 @@ from backend.statistics import service
 from backend.statistics.rules import Span, period_of
 from backend.statistics.schemas import DayFigures, Operation, RegistrationFigures
 from backend.tables import XLSX, write_xlsx, xlsx_response
-from sync.databases import BEIJING
+from sync.databases import beijing_today
 
 _VIEW = [requires("statistics.view")]
 UNIT_HEADS = {
@@ -52,10 +52,6 @@ PAPER_WORDS = {
 }
 
 
-def today() -> date:
-    return datetime.now(BEIJING).date()
-
-
 @get("/operation", guards=_VIEW)
 async def operation(  # noqa: PLR0917 - Litestar gives arguments by name
     session: AsyncSession,
@@ -65,7 +61,7 @@ async def operation(  # noqa: PLR0917 - Litestar gives arguments by name
     organisation_id: str = "",
     specification: str = "",
 ) -> Operation:
-    period = period_of(span, day or today())
+    period = period_of(span, day or beijing_today())
     return await service.operation(
         session, caller, period, organisation_id=organisation_id, specification=specification
     )
@@ -75,7 +71,9 @@ async def operation(  # noqa: PLR0917 - Litestar gives arguments by name
 async def list_days(
     session: AsyncSession, caller: Caller, span: Span = "month", day: date | None = None, organisation_id: str = ""
 ) -> list[DayFigures]:
-    return await service.list_days(session, caller, period_of(span, day or today()), organisation_id=organisation_id)
+    return await service.list_days(
+        session, caller, period_of(span, day or beijing_today()), organisation_id=organisation_id
+    )
 
 
 @get("/registration", guards=_VIEW)
@@ -87,7 +85,7 @@ async def registration(session: AsyncSession, caller: Caller, organisation_id: s
 async def export_days(
     session: AsyncSession, caller: Caller, span: Span = "month", day: date | None = None, organisation_id: str = ""
 ) -> Response[bytes]:
-    period = period_of(span, day or today())
+    period = period_of(span, day or beijing_today())
     rows = await service.list_days(session, caller, period, organisation_id=organisation_id)
     return xlsx_response(f"days-{period.since:%Y%m%d}-{period.until:%Y%m%d}", DAY_HEADS, rows)
 
@@ -96,7 +94,7 @@ async def export_days(
 async def export_units(
     session: AsyncSession, caller: Caller, span: Span = "month", day: date | None = None, organisation_id: str = ""
 ) -> Response[bytes]:
-    period = period_of(span, day or today())
+    period = period_of(span, day or beijing_today())
     found = await service.operation(session, caller, period, organisation_id=organisation_id)
     found.total.name = "合计"
     return xlsx_response(f"units-{period.since:%Y%m%d}-{period.until:%Y%m%d}", UNIT_HEADS, [*found.units, found.total])
@@ -119,7 +117,7 @@ def registration_sheet(found: RegistrationFigures) -> Response[bytes]:
         for kind in customers.PAPERS:
             row += [unit.done_percent[kind], unit.reviewed_percent[kind]]
         rows.append(row)
-    disposition = f'attachment; filename="registration-{today():%Y%m%d}.xlsx"'
+    disposition = f'attachment; filename="registration-{beijing_today():%Y%m%d}.xlsx"'
     return Response(write_xlsx(heads, rows), media_type=XLSX, headers={"Content-Disposition": disposition})
 
 

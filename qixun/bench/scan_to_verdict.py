@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ from mobile_app.reference import Reference
 from mobile_app.stores import Stores
 from qixun.bench.servers import BenchError
 from qixun.bench.spread import Spread
+from sync.databases import beijing_today
 from sync.documents.envelope import encode_body
 from sync.documents.reference import Cylinder, reference_id
 from sync.rules.cylinders import verdict
@@ -59,7 +60,7 @@ def _measure(folder: Path, count: int) -> ScanFigures:
 
 
 def _scan(reference: Reference, number: int) -> float:
-    today = datetime.now(UTC).date()
+    today = beijing_today()
     begun = time.perf_counter()
     code = _code(number)
     found = verdict(reference.cylinder(code), code, today, "loading")

@@ -1,7 +1,7 @@
 """The invented demo company 松河演示燃气有限公司: people, network, customers and cylinders. No real persons."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from backend.scope import RIGHTS, Caller, Grant
 from backend.settings import Settings
 from qixun.demo.ledgers import write_ledgers
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD
+from sync.databases import beijing_today
 
 SAFETY, REVIEWER, FILLER = "S001", "R001", "C001"
 PATROL_UNIT, STATION, SHOP = "巡线一班", "松河液化气储配站", "东门供应站"
@@ -143,7 +144,7 @@ def _identity(number: int) -> str:
 
 async def _cylinders(session: AsyncSession, caller: Caller, units: dict[str, Organisation]) -> None:
     """SH35-0090 is overdue, -0091 scrapped, -0092 another company's, -0093's tag is torn."""
-    today = datetime.now(UTC).date()
+    today = beijing_today()
     for number in (*range(1, 61), 90, 91, 92, 93):
         made = date(2021, 1 + number % 12, 1)
         await cylinders.create_cylinder(

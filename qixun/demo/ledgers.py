@@ -1,6 +1,6 @@
 """The demo company's ledgers: stations, posts, licences and certificates; one has run out, some soon will."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from backend.stations import service as stations
 from backend.stations.schemas import StationIn, StationKind
 from backend.vehicles import service as vehicles
 from backend.vehicles.schemas import VehicleIn
+from sync.databases import beijing_today
 
 # Holder (the company where empty), kind, number, days that are left.
 _CERTIFICATES = (
@@ -45,7 +46,7 @@ _STATIONS: tuple[tuple[str, str, StationKind, str, str, tuple[float, float], flo
 
 
 async def write_ledgers(session: AsyncSession, caller: Caller) -> None:
-    today = datetime.now(UTC).date()
+    today = beijing_today()
     units = {each.name: each.id for each in await accounts.list_organisations(session, caller) if each.kind == "unit"}
     made = {}
     for code, name, station_kind, unit, address, (lon, lat), capacity_t in _STATIONS:

@@ -16,7 +16,7 @@ from PIL import Image
 from device_bridge.models import Fix
 from mobile_app.phone import Phone
 from mobile_app.session import Databases, DeviceIds, Profile, Staff, Unit
-from sync.databases import media_database, unit_database, user_database
+from sync.databases import beijing_today, media_database, unit_database, user_database
 from sync.documents.envelope import BackendDocument, encode_body
 from sync.documents.reference import ChoiceList, CompanySettings, Cylinder, ListEntry, Pipe
 from sync.documents.tasks import CheckPoint, CustomerCard, DeliveryTask, OrderLine, PatrolTask
@@ -35,6 +35,7 @@ OFFICE_PEM = OFFICE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.Sub
 PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 PLANE = Plane.at(126.5, 43.8)
 NOW = datetime.now(UTC)
+TODAY = beijing_today()
 NOWHERE = "http://127.0.0.1:9"
 
 SETTINGS = CompanySettings(
@@ -79,8 +80,8 @@ def cylinder(code: str, **fields: object) -> Cylinder:
         code=code,
         specification="YSP35.5",
         tag_uid=f"04{code}",
-        next_inspection_on=NOW.date() + timedelta(days=300),
-        service_ends_on=NOW.date() + timedelta(days=900),
+        next_inspection_on=TODAY + timedelta(days=300),
+        service_ends_on=TODAY + timedelta(days=900),
     )
     return msgspec.structs.replace(good, **fields)
 

@@ -49,7 +49,7 @@ class TestInspectionsDue:
         assert desk.today.inspections_due() == ""
         told = InspectionReminder(
             id="reference.inspection_reminder:station",
-            day=phones.NOW.date(),
+            day=phones.TODAY,
             overdue=2,
             due=((7, 1), (30, 0), (60, 9)),
             codes=("SH0001",),

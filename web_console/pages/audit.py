@@ -12,7 +12,8 @@ from backend import audit
 from backend.accounts import service as accounts
 from backend.pages import EXPORT_MOST, csv_response
 from backend.scope import requires
-from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
+from sync.databases import beijing_today
+from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor
 from web_console.words import ACTIONS, action_words
 
@@ -95,7 +96,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         )
         for entry in entries
     )
-    return csv_response(f"audit-{today():%Y%m%d}", heads, rows)
+    return csv_response(f"audit-{beijing_today():%Y%m%d}", heads, rows)
 
 
 handlers = [show, found, chain, export]

@@ -12,10 +12,11 @@ from backend.certificates.rules import State
 from backend.certificates.schemas import CertificateIn, CertificateOut, HolderKind, WithdrawIn
 from backend.pages import EXPORT_MOST, Page, csv_response
 from backend.scope import requires
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.ledgers import tabs
-from web_console.rendering import Visit, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -127,7 +128,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         )
         for one in (await _found(request, session, limit=EXPORT_MOST)).items
     )
-    return csv_response(f"certificates-{today():%Y%m%d}", heads, rows)
+    return csv_response(f"certificates-{beijing_today():%Y%m%d}", heads, rows)
 
 
 @get("/ledgers/certificates/new", guards=[_EDIT])

@@ -20,9 +20,10 @@ from backend.inspections import service as inspections
 from backend.inspections.schemas import RepairIn
 from backend.scope import requires
 from backend.tables import XLSX, read_upload, write_xlsx, xlsx_response
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
-from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 _LARGEST_BODY = 1 << 26
@@ -50,7 +51,7 @@ async def export(request: Visit, session: AsyncSession, q: str = "", holder: str
     kind, _, key = holder.partition(":")
     wanted = CylinderFilters(search=q.strip(), holder_kind=kind, holder_id=key)
     rows = await export_cylinders(session, visitor(request).narrowed("cylinder.view"), wanted)
-    return await asyncio.to_thread(xlsx_response, f"cylinders-{today():%Y%m%d}", EXPORT_HEADS, rows)
+    return await asyncio.to_thread(xlsx_response, f"cylinders-{beijing_today():%Y%m%d}", EXPORT_HEADS, rows)
 
 
 @get("/cylinders/import", guards=_EDIT)

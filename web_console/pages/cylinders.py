@@ -19,11 +19,12 @@ from backend.pages import EXPORT_MOST, csv_response
 from backend.photos import service as photos
 from backend.scope import requires
 from backend.settings import Settings
+from sync.databases import beijing_today
 from web_console.basemap import base_of
 from web_console.chain import SHOWN, Place, passages, way, years_and_months
 from web_console.forms import read_form
 from web_console.lists import words_for
-from web_console.rendering import Visit, beijing, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, beijing, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 from web_console.words import record_words
 
@@ -254,7 +255,7 @@ async def export(request: Visit, session: AsyncSession, q: str = "") -> Response
         msgspec.structs.replace(line, state=say(STATES[line.state]), holder_kind=say(HOLDERS[line.holder_kind]))
         for line in page.items
     )
-    return csv_response(f"cylinders-{today():%Y%m%d}", heads, rows)
+    return csv_response(f"cylinders-{beijing_today():%Y%m%d}", heads, rows)
 
 
 @get("/cylinders/new", guards=[requires("cylinder.edit")])

@@ -12,7 +12,8 @@ from backend.errors import UnusableError
 from backend.intake.databases import DatabaseFilter, DatabaseOut, count_databases, list_databases
 from backend.pages import EXPORT_MOST, csv_response
 from backend.scope import Caller, requires
-from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
+from sync.databases import beijing_today
+from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor
 from web_console.words import DATABASES
 
@@ -87,7 +88,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         return Row(**(fields | {"kind": say(DATABASES[one.kind])}))
 
     listed = await list_databases(session, _manager(request), _filter(request), limit=EXPORT_MOST)
-    return csv_response(f"databases-{today():%Y%m%d}", heads, map(row, listed.items))
+    return csv_response(f"databases-{beijing_today():%Y%m%d}", heads, map(row, listed.items))
 
 
 handlers = [show, found, export]

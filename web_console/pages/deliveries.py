@@ -19,9 +19,10 @@ from backend.photos import service as photos
 from backend.photos.service import PhotoOut
 from backend.scope import Caller, requires
 from backend.tables import xlsx_response
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
-from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 from web_console.words import FIELD_WORDS
 
@@ -96,7 +97,7 @@ async def found(
 @get("/deliveries/kpis", guards=[requires("delivery.view")])
 async def kpis(request: Visit, session: AsyncSession) -> Response[str]:
     caller = visitor(request).narrowed("delivery.view")
-    since = datetime.combine(today(), datetime.min.time(), BEIJING)
+    since = datetime.combine(beijing_today(), datetime.min.time(), BEIJING)
     day: dict[str, Any] = {"since": since, "until": since + timedelta(days=1)}
     counts = {"all": (await deliveries.list_orders(session, caller, limit=1, **day)).total}
     states: tuple[OrderState, ...] = ("done", "in_progress", "overdue", "failed")
@@ -122,12 +123,12 @@ class Row(msgspec.Struct, frozen=True):
 
 @get("/deliveries/export.csv", guards=[requires("delivery.view")])
 async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
-    return csv_response(f"deliveries-{today():%Y%m%d}", *await _table(request, session))
+    return csv_response(f"deliveries-{beijing_today():%Y%m%d}", *await _table(request, session))
 
 
 @get("/deliveries/export.xlsx", guards=[requires("delivery.view")])
 async def export_xlsx(request: Visit, session: AsyncSession) -> Response[bytes]:
-    return xlsx_response(f"deliveries-{today():%Y%m%d}", *await _table(request, session))
+    return xlsx_response(f"deliveries-{beijing_today():%Y%m%d}", *await _table(request, session))
 
 
 async def _table(request: Visit, session: AsyncSession) -> tuple[dict[str, str], Iterable[Row]]:

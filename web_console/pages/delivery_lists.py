@@ -13,10 +13,11 @@ from backend.deliveries.schemas import OftenMissed, OrderRow, Voiding
 from backend.pages import EXPORT_MOST
 from backend.scope import requires
 from backend.tables import xlsx_response
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.deliveries import STATES, TONES
-from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -49,7 +50,7 @@ def _shared(request: Visit) -> dict[str, Any]:
 
 @get("/deliveries/day", guards=[_VIEW])
 async def show_day(request: Visit, session: AsyncSession) -> Response[str]:
-    wanted = msgspec.structs.replace(_filter(request), day=_filter(request).day or today())
+    wanted = msgspec.structs.replace(_filter(request), day=_filter(request).day or beijing_today())
     caller = visitor(request).narrowed("delivery.view")
     page = await deliveries.list_orders(session, caller, limit=EXPORT_MOST, overlapping=True, **wanted.span())
     by_driver: dict[str, list[OrderRow]] = {}
@@ -57,7 +58,7 @@ async def show_day(request: Visit, session: AsyncSession) -> Response[str]:
         if order.state not in {"reassigned", "withdrawn"}:
             by_driver.setdefault(order.staff_name or "—", []).append(order)
     shared = _shared(request) | {"filter": wanted}
-    before, after = (str((wanted.day or today()) + timedelta(days=n)) for n in (-1, 1))
+    before, after = (str((wanted.day or beijing_today()) + timedelta(days=n)) for n in (-1, 1))
     return render(
         request,
         "delivery_day.html",
@@ -139,7 +140,7 @@ async def export_deposits(request: Visit, session: AsyncSession) -> Response[byt
         "amount": t("金额（元）"),
         "staff_name": t("送气员"),
     }
-    return xlsx_response(f"deposits-{today():%Y%m%d}", heads, rows)
+    return xlsx_response(f"deposits-{beijing_today():%Y%m%d}", heads, rows)
 
 
 @get("/deliveries/missed", guards=[_VIEW])
@@ -179,7 +180,7 @@ async def export_missed(request: Visit, session: AsyncSession) -> Response[bytes
         "last_at": t("最近一次"),
         "last_outcome": t("结果"),
     }
-    return xlsx_response(f"missed-{today():%Y%m%d}", heads, rows)
+    return xlsx_response(f"missed-{beijing_today():%Y%m%d}", heads, rows)
 
 
 @get("/deliveries/returns", guards=[_VIEW])

@@ -15,7 +15,8 @@ from backend.intake.gaps import missing_numbers
 from backend.intake.phones import OFFLINE_AFTER, PhoneFilter, PhoneOut
 from backend.pages import EXPORT_MOST, csv_response
 from backend.scope import Caller, requires
-from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from sync.databases import beijing_today
+from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 from web_console.words import PHONE_ORDERS
 
@@ -113,7 +114,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
     }
     fleet = await phones.count_phones(session, caller)
     listed = await phones.list_phones(session, caller, _filter(request), fleet, limit=EXPORT_MOST)
-    return csv_response(f"devices-{today():%Y%m%d}", heads, map(_row, listed.items))
+    return csv_response(f"devices-{beijing_today():%Y%m%d}", heads, map(_row, listed.items))
 
 
 def _row(one: PhoneOut) -> Row:

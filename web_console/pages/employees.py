@@ -18,11 +18,12 @@ from backend.scope import requires
 from backend.settings import Settings
 from backend.stations import service as stations
 from backend.tables import xlsx_response
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
-from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -119,7 +120,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         )
         for one in (await _found(request, session, limit=EXPORT_MOST)).items
     )
-    return xlsx_response(f"staff-{today():%Y%m%d}", heads, rows)
+    return xlsx_response(f"staff-{beijing_today():%Y%m%d}", heads, rows)
 
 
 @get("/ledgers/staff/{staff_id:str}", guards=[_VIEW])

@@ -17,10 +17,11 @@ from backend.photos import service as photos
 from backend.photos.service import PhotoOut
 from backend.scope import requires
 from backend.tables import xlsx_response
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.cylinders import METHODS, REFUSALS
-from web_console.rendering import Visit, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -156,14 +157,14 @@ def _export(request: Visit, rows: list[FillingOut]) -> tuple[dict[str, str], lis
 async def export_csv(request: Visit, session: AsyncSession) -> Response[bytes]:
     caller = visitor(request).narrowed("filling.view")
     page = await filling.list_fillings(session, caller, limit=EXPORT_MOST, **_filter(request).given())
-    return csv_response(f"fillings-{today():%Y%m%d}", *_export(request, page.items))
+    return csv_response(f"fillings-{beijing_today():%Y%m%d}", *_export(request, page.items))
 
 
 @get("/fillings/export.xlsx", guards=[_VIEW])
 async def export_xlsx(request: Visit, session: AsyncSession) -> Response[bytes]:
     caller = visitor(request).narrowed("filling.view")
     page = await filling.list_fillings(session, caller, limit=EXPORT_MOST, **_filter(request).given())
-    return xlsx_response(f"fillings-{today():%Y%m%d}", *_export(request, page.items))
+    return xlsx_response(f"fillings-{beijing_today():%Y%m%d}", *_export(request, page.items))
 
 
 @get("/fillings/refusals", guards=[_VIEW])

@@ -29,9 +29,10 @@ from backend.network.schemas import PipeLine
 from backend.pages import EXPORT_MOST, csv_response
 from backend.photos import service as photos
 from backend.scope import Caller, requires
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import Words, words_for
-from web_console.rendering import Visit, done, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -167,7 +168,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         "overdue": t("逾期"),
         "closed_at": t("销号时间"),
     }
-    return csv_response(f"hazards-{today():%Y%m%d}", heads, (_row(one, words, say) for one in page.items))
+    return csv_response(f"hazards-{beijing_today():%Y%m%d}", heads, (_row(one, words, say) for one in page.items))
 
 
 def _row(one: HazardLine, words: Words, say: Callable[..., str]) -> Row:
@@ -227,7 +228,7 @@ async def ask(request: Visit, session: AsyncSession, hazard_id: str, action: str
         action=action,
         title=ACTION_WORDS[action],  # type: ignore[index]
         words=await words_for(request, session),
-        soon=today() + timedelta(days=7),
+        soon=beijing_today() + timedelta(days=7),
         **context,
     )
 

@@ -18,9 +18,10 @@ from backend.inspections.schemas import BatchIn, ResultIn
 from backend.reference import service as reference
 from backend.scope import requires
 from backend.tables import read_upload, xlsx_response
+from sync.databases import beijing_today
 from web_console.forms import as_struct
 from web_console.pages.cylinders import HOLDERS, STATES
-from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 _PAGE = 50
@@ -112,7 +113,7 @@ async def found_due(
 async def export_due_list(request: Visit, session: AsyncSession) -> Response[bytes]:
     wanted = _chosen(request).filters(await _days(request, session))
     rows = await export_due(session, visitor(request).narrowed("cylinder.view"), wanted)
-    return xlsx_response(f"due-{today():%Y%m%d}", DUE_HEADS, rows)
+    return xlsx_response(f"due-{beijing_today():%Y%m%d}", DUE_HEADS, rows)
 
 
 @post("/cylinders/reminders/{reminder_id:str}/seen", guards=_EDIT, status_code=204)

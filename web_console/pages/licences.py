@@ -18,11 +18,12 @@ from backend.licensing.schemas import ApplicationIn, ApplicationOut, ApprovalIn,
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, requires
 from backend.settings import Settings
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.certificates import HOLDER_KINDS
 from web_console.pages.ledgers import tabs
-from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -95,7 +96,7 @@ async def found(
         holder_kinds=HOLDER_KINDS,
         states=STATES,
         purposes=PURPOSES,
-        today=today(),
+        today=beijing_today(),
         page=page,
         size=PAGE,
     )
@@ -159,7 +160,7 @@ async def _opened(request: Visit, session: AsyncSession, one: ApplicationOut) ->
         steps=STEPS,
         words=words,
         kinds=words.choices(certificates.LIST_OF[one.application.holder_kind]),
-        today=today(),
+        today=beijing_today(),
     )
 
 

@@ -14,8 +14,9 @@ from backend.patrol import service as patrol
 from backend.positions import service as positions
 from backend.scope import requires, signed_in
 from backend.settings import Settings
+from sync.databases import beijing_today
 from web_console.basemap import base_of
-from web_console.rendering import BEIJING, Visit, language_of, render, today
+from web_console.rendering import BEIJING, Visit, language_of, render
 from web_console.visiting import visitor, with_right
 from web_console.words import RECORDS, record_words
 
@@ -57,7 +58,7 @@ async def state(request: Visit, session: AsyncSession) -> Response[str]:
 async def kpis(request: Visit, session: AsyncSession) -> Response[str]:
     context: dict[str, Any] = {"rates": None, "deliveries": None, "people": None}
     if viewing := with_right(request, "patrol.view"):
-        context["rates"] = await patrol.rates_of(session, viewing, today(), today())
+        context["rates"] = await patrol.rates_of(session, viewing, beijing_today(), beijing_today())
         since = datetime.now(UTC) - OFFLINE_AFTER
         context["people"] = len(await positions.list_positions(session, viewing, since=since))
     if seeing := with_right(request, "delivery.view"):

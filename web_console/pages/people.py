@@ -15,8 +15,9 @@ from backend.accounts.schemas import ActiveIn, GrantIn, Identifier, PasswordIn, 
 from backend.pages import EXPORT_MOST, Page, csv_response
 from backend.scope import Caller, requires
 from backend.settings import Settings
+from sync.databases import beijing_today
 from web_console.forms import read_form
-from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -114,7 +115,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         )
         for one in (await _found(request, session, limit=EXPORT_MOST)).items
     )
-    return csv_response(f"staff-{today():%Y%m%d}", heads, rows)
+    return csv_response(f"staff-{beijing_today():%Y%m%d}", heads, rows)
 
 
 @get("/staff/new", guards=[_MANAGE])

@@ -16,12 +16,13 @@ from backend.patrol.rules import Recurrence, Window
 from backend.patrol.schemas import CheckPointIn, PlanIn
 from backend.scope import requires
 from backend.settings import Settings
+from sync.databases import beijing_today
 from sync.documents.patrol import PatrolMode
 from web_console.basemap import base_of
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.tasks import MODE_WORDS
-from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 # Walking, cycling, driving: over this a stretch does not count as patrolled, in m/s.
@@ -120,7 +121,11 @@ async def save(request: Visit, session: AsyncSession) -> Response[Any]:
     form = await read_form(request, PlanForm)
     plan = await patrol.save_plan(session, visitor(request).narrowed("patrol.plan"), form.plan())
     tasks = await patrol.list_tasks(
-        session, visitor(request).narrowed("patrol.plan"), day_from=today(), day_to=today(), staff_id=plan.staff_id
+        session,
+        visitor(request).narrowed("patrol.plan"),
+        day_from=beijing_today(),
+        day_to=beijing_today(),
+        staff_id=plan.staff_id,
     )
     first = next((task for task in tasks.items if task.plan_id == plan.id), None)
     target = f"/tasks?task={first.id}" if first else "/plans"

@@ -17,10 +17,11 @@ from backend.stations import importing
 from backend.stations import service as stations
 from backend.stations.schemas import CameraIn, StationIn, StationLine
 from backend.tables import XLSX, write_xlsx
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
-from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -89,7 +90,7 @@ async def found(
         ledger=ledger,
         kinds=KINDS,
         states=CERTIFICATE_STATES,
-        today=today(),
+        today=beijing_today(),
         page=page,
         size=PAGE,
     )
@@ -99,7 +100,7 @@ async def found(
 async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
     lines = (await _found(request, session, limit=EXPORT_MOST)).items
     content = write_xlsx([heads[0] for heads in importing.HEADS.values()], map(importing.cells_of, lines))
-    name = f"stations-{today():%Y%m%d}.xlsx"
+    name = f"stations-{beijing_today():%Y%m%d}.xlsx"
     return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

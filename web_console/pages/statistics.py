@@ -16,9 +16,9 @@ from backend.statistics.routes import DAY_HEADS, UNIT_HEADS, registration_sheet
 from backend.statistics.rules import Period, Span, period_of
 from backend.statistics.schemas import Operation, UnitFigures
 from backend.tables import xlsx_response
+from sync.databases import beijing_today
 from web_console import charts
 from web_console.rendering import Visit, language_of, render, sayer, translate_into
-from web_console.rendering import today as beijing_today
 from web_console.visiting import visitor
 from web_console.words import FIGURES, PAPERS
 

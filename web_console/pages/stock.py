@@ -14,8 +14,9 @@ from backend.cylinders.schemas import StockLine
 from backend.pages import EXPORT_MOST, csv_response
 from backend.reference import service as reference
 from backend.scope import requires
+from sync.databases import beijing_today
 from web_console.pages.cylinders import HOLDERS
-from web_console.rendering import Visit, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor
 
 _PAGE = 50
@@ -100,8 +101,8 @@ async def found(request: Visit, session: AsyncSession) -> Response[str]:
         "parts/stock.html",
         groups=[(each[0], each, Totals.of(each)) for each in groups.values()],
         totals={kind: Totals.of([line for line in lines if line.holder_kind == kind]) for kind in KINDS},
-        day=chosen.day or today(),
-        is_today=chosen.day in {None, today()},
+        day=chosen.day or beijing_today(),
+        is_today=chosen.day in {None, beijing_today()},
         kinds=KINDS,
         holders=HOLDERS,
     )
@@ -114,7 +115,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
     caller = visitor(request).narrowed("cylinder.view")
     lines = await cylinders.list_stock(session, caller, **msgspec.structs.asdict(chosen))
     rows = (msgspec.structs.replace(line, holder_kind=say(KINDS[line.holder_kind])) for line in lines)
-    return csv_response(f"stock-{chosen.day or today():%Y%m%d}", _stock_heads(t), rows)
+    return csv_response(f"stock-{chosen.day or beijing_today():%Y%m%d}", _stock_heads(t), rows)
 
 
 def _stock_heads(t: Any) -> dict[str, str]:
@@ -136,9 +137,9 @@ def _stock_heads(t: Any) -> dict[str, str]:
 async def days(request: Visit, session: AsyncSession, kind: str, holder_id: str) -> Response[str]:
     """A month of one station or vehicle, today on top."""
     caller = visitor(request).narrowed("cylinder.view")
-    since = today() - timedelta(days=_DAYS)
+    since = beijing_today() - timedelta(days=_DAYS)
     now = await cylinders.list_stock(session, caller, holder_kind=kind, holder_id=holder_id)
-    before = await cylinders.list_balances(session, caller, kind, holder_id, since=since, until=today())
+    before = await cylinders.list_balances(session, caller, kind, holder_id, since=since, until=beijing_today())
     lines = [*now, *before]
     return render(
         request,
@@ -200,7 +201,7 @@ async def lost_export(request: Visit, session: AsyncSession) -> Response[bytes]:
         )
         for line in page.items
     )
-    return csv_response(f"lost-cylinders-{today():%Y%m%d}", heads, rows)
+    return csv_response(f"lost-cylinders-{beijing_today():%Y%m%d}", heads, rows)
 
 
 handlers = [show, found, export, days, lost, lost_found, lost_export]

@@ -15,11 +15,12 @@ from backend.photos import service as photos
 from backend.positions import service as positions
 from backend.scope import requires
 from backend.settings import Settings
+from sync.databases import beijing_today
 from sync.rules import geometry
 from web_console.basemap import base_of
 from web_console.forms import read_form
 from web_console.lists import words_for
-from web_console.rendering import Visit, done, language_of, render, today, translate_into
+from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 _MOST = 500
@@ -53,7 +54,7 @@ async def show(  # noqa: PLR0917 - an address's parameters
     area_id: str = "",
 ) -> Response[str]:
     caller = visitor(request).narrowed("patrol.view")
-    day = week or today()
+    day = week or beijing_today()
     monday = day - timedelta(days=day.isoweekday() - 1)
     return render(
         request,
@@ -123,10 +124,10 @@ async def side(request: Visit, session: AsyncSession, task: str = "") -> Respons
         if planning := with_right(request, "patrol.plan"):
             context["may_plan"] = True
             context["stand_ins"] = await _stand_ins(session, planning, one)
-    tasks = await patrol.list_tasks(session, caller, day_from=today(), day_to=today(), limit=_MOST)
+    tasks = await patrol.list_tasks(session, caller, day_from=beijing_today(), day_to=beijing_today(), limit=_MOST)
     context["today_tasks"] = [t for t in tasks.items if t.state not in _GONE]
-    context["rates_today"] = await patrol.rates_of(session, caller, today(), today())
-    context["rates_week"] = await patrol.rates_of(session, caller, today() - timedelta(days=6), today())
+    context["rates_today"] = await patrol.rates_of(session, caller, beijing_today(), beijing_today())
+    context["rates_week"] = await patrol.rates_of(session, caller, beijing_today() - timedelta(days=6), beijing_today())
     return render(request, "parts/task_side.html", states=TASK_WORDS, **context)
 
 

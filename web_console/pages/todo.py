@@ -16,8 +16,9 @@ from backend.intake import conflicts, quarantined
 from backend.licensing import service as licences
 from backend.patrol import service as patrol
 from backend.scope import Caller, signed_in
+from sync.databases import beijing_today
 from web_console.lists import words_for
-from web_console.rendering import Visit, agoer, language_of, render, sayer, today, translate_into
+from web_console.rendering import Visit, agoer, language_of, render, sayer, translate_into
 from web_console.visiting import with_right
 
 # Works that nobody has reported on for so long are not guarded.
@@ -138,7 +139,7 @@ class Asked:
                                 None,
                                 (
                                     hazard.address or hazard.number,
-                                    self.t("逾期 {n} 天", n=(today() - hazard.due_on).days)
+                                    self.t("逾期 {n} 天", n=(beijing_today() - hazard.due_on).days)
                                     if hazard.overdue and hazard.due_on
                                     else self.ago(hazard.reported_at),
                                 ),

@@ -18,10 +18,11 @@ from backend.settings import Settings
 from backend.tables import xlsx_response
 from backend.vehicles import service as vehicles
 from backend.vehicles.schemas import TrackOut, VehicleIn, VehicleLine
+from sync.databases import beijing_today
 from web_console.forms import read_form
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
-from web_console.rendering import BEIJING, Visit, language_of, render, today, translate_into
+from web_console.rendering import BEIJING, Visit, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
@@ -102,7 +103,7 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
         "registered_at": t("登记时间"),
     }
     page = await _found(request, session, limit=EXPORT_MOST)
-    return xlsx_response(f"vehicles-{today():%Y%m%d}", heads, page.items)
+    return xlsx_response(f"vehicles-{beijing_today():%Y%m%d}", heads, page.items)
 
 
 @get("/ledgers/vehicles/new", guards=[_EDIT])
@@ -139,7 +140,7 @@ async def _opened(request: Visit, session: AsyncSession, vehicle_id: str | None)
 
 
 async def _today(session: AsyncSession, caller: Caller, vehicle_id: str) -> TrackOut:
-    since = datetime.combine(today(), datetime.min.time(), BEIJING)
+    since = datetime.combine(beijing_today(), datetime.min.time(), BEIJING)
     return await vehicles.find_track(session, caller, vehicle_id, since=since, until=since + timedelta(days=1))
 
 

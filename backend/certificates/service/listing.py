@@ -1,7 +1,7 @@
 """Certificates as lists show them: with their holder, in words, and how near the last day is."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -19,7 +19,7 @@ from backend.pages import EXPORT_MOST, Page
 from backend.reference import service as reference
 from backend.reference.defaults import CERTIFICATE_REMINDER_DAYS
 from backend.scope import Caller, within
-from sync.databases import BEIJING
+from sync.databases import beijing_today
 from sync.documents import reference as documents
 from sync.rules.certificates import FILLING_LICENCE
 
@@ -66,7 +66,7 @@ async def list_certificates(
         number = Certificate.number.icontains(search, autoescape=True)
         wanted.append(or_(number, one_of(Certificate.holder_id, named)))
     if state is not None:
-        wanted.append(_is(state, today(), await reminder_days(session, caller)))
+        wanted.append(_is(state, beijing_today(), await reminder_days(session, caller)))
     total = await session.scalar(select(func.count(Certificate.id)).where(*wanted))
     return Page(await _lines(session, caller, wanted, limit, offset), total or 0)
 
@@ -91,10 +91,6 @@ async def all_of(
     for line in reversed(await _lines(session, caller, wanted, EXPORT_MOST)):
         found.setdefault(line.holder_id, []).append(line)
     return found
-
-
-def today() -> date:
-    return datetime.now(BEIJING).date()
 
 
 async def reminder_days(session: AsyncSession, caller: Caller | None) -> tuple[int, ...]:
@@ -171,7 +167,7 @@ def _line(
     *,
     replaced: bool,
 ) -> CertificateOut:
-    day = today()
+    day = beijing_today()
     state, due_within = state_of(
         expires_on=row.expires_on,
         withdrawn=row.withdrawn_at is not None,
@@ -199,7 +195,7 @@ def _line(
 
 async def expiry(session: AsyncSession, caller: Caller) -> Expiry:
     """How many certificates have run out or soon will, counted as the list counts them."""
-    day, reminders = today(), await reminder_days(session, caller)
+    day, reminders = beijing_today(), await reminder_days(session, caller)
     mine = within(Certificate.organisation_id, caller)
     expired = await session.scalar(select(func.count(Certificate.id)).where(mine, _is("expired", day, reminders)))
     due: dict[int, int] = {}
@@ -215,7 +211,7 @@ async def companies_without(session: AsyncSession, caller: Caller, kind: str = F
         Certificate.holder_kind == "company",
         Certificate.kind == kind,
         Certificate.withdrawn_at.is_(None),
-        Certificate.expires_on >= today(),
+        Certificate.expires_on >= beijing_today(),
     )
     valid = set(await session.scalars(held))
     return [each for each in await list_companies(session, caller, None) if each.id not in valid]

@@ -16,7 +16,7 @@ from backend.cylinders.schemas import StockLine
 from backend.cylinders.service.stays import STOCK_KINDS
 from backend.errors import UnusableError
 from backend.scope import Caller, within
-from sync.databases import BEIJING
+from sync.databases import BEIJING, beijing_today
 
 _DAY = timedelta(days=1)
 # Stations and vehicles that are balanced in one transaction.
@@ -25,10 +25,6 @@ _AT_ONCE = 50
 _Key = tuple[str, str]
 # Opening, arrived, departed, closing.
 _Counts = tuple[int, int, int, int]
-
-
-def beijing_today() -> date:
-    return datetime.now(UTC).astimezone(BEIJING).date()
 
 
 async def list_stock(

@@ -14,11 +14,12 @@ from backend.errors import ConflictingError, MissingError, UnusableError
 from backend.licensing.models import LicenceApplication, LicenceAttachment
 from backend.licensing.rules import EDITABLE
 from backend.licensing.schemas import ApplicationIn, ApplicationOut
-from backend.licensing.service.showing import find_application, find_row, today
+from backend.licensing.service.showing import find_application, find_row
 from backend.licensing.service.steps import move
 from backend.photos.service import PhotoStore, is_picture
 from backend.reference import service as reference
 from backend.scope import Caller
+from sync.databases import beijing_today
 
 RIGHT = "licence.apply"
 ROLES = "licence_paper"
@@ -31,7 +32,7 @@ _PICTURES = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/web
 async def create_application(session: AsyncSession, caller: Caller, given: ApplicationIn) -> ApplicationOut:
     holder = await certificates.find_holder(session, caller, given.holder_kind, given.holder_id)
     place = await reference.find_place(session, holder.organisation_id, caller=caller, right=RIGHT)
-    day = today()
+    day = beijing_today()
     number = await reference.next_number(session, place.company_id, "licence", day)
     now = datetime.now(UTC)
     row = LicenceApplication(

@@ -1,7 +1,6 @@
 """Applications as lists and pages show them; a draft is its applicant's alone."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -18,11 +17,7 @@ from backend.pages import Page
 from backend.photos.service import PhotoStore
 from backend.reference import service as reference
 from backend.scope import Caller, within
-from sync.databases import BEIJING
-
-
-def today() -> date:
-    return datetime.now(BEIJING).date()
+from sync.databases import beijing_today
 
 
 def state_of(row: LicenceApplication) -> State:
@@ -71,7 +66,7 @@ async def list_applications(
     pairs = ((table.holder_kind, holder_kind), (table.state, state or ""))
     wanted += [column == value for column, value in pairs if value]
     if overdue:
-        wanted.append(table.due_on < today())
+        wanted.append(table.due_on < beijing_today())
     if search:
         named = await certificates.holders_named(session, caller, search)
         wanted.append(or_(table.number.icontains(search, autoescape=True), table.holder_id.in_(named)))
@@ -105,7 +100,7 @@ async def _lines(session: AsyncSession, rows: Sequence[LicenceApplication]) -> l
                 kind_en=word.en if word else row.kind,
                 purpose=msgspec.convert(row.purpose, Purpose),
                 state=state_of(row),
-                overdue=row.due_on is not None and row.due_on < today(),
+                overdue=row.due_on is not None and row.due_on < beijing_today(),
                 decided_at=row.decided_at,
                 created_at=row.created_at,
                 **{name: getattr(row, name) for name in own},
@@ -178,7 +173,7 @@ async def count_waiting(session: AsyncSession, caller: Caller) -> Waiting:
     counted = select(
         func.count(table.id).filter(reviewing, table.state == "submitted"),
         func.count(table.id).filter(reviewing, table.state == "under_review"),
-        func.count(table.id).filter(reviewing, table.due_on < today()),
+        func.count(table.id).filter(reviewing, table.due_on < beijing_today()),
         func.count(table.id).filter(applying, table.state == "returned"),
     )
     submitted, under_review, overdue, returned = (await session.execute(counted.where(_visible(caller)))).one()

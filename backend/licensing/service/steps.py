@@ -9,9 +9,10 @@ from backend.accounts import service as accounts
 from backend.errors import ConflictingError
 from backend.licensing.models import LicenceApplication, LicenceStep
 from backend.licensing.rules import Action, State, after_working_days, next_state
-from backend.licensing.service.showing import state_of, today
+from backend.licensing.service.showing import state_of
 from backend.reference import service as reference
 from backend.scope import Caller
+from sync.databases import beijing_today
 
 _WAITING: frozenset[State] = frozenset({"submitted", "under_review"})
 
@@ -37,7 +38,7 @@ async def move(
     row.changed_at = datetime.now(UTC)
     settings = (await reference.find_settings(session, await _authority(session, row))).fields
     days = settings.licence_accept_days if after == "submitted" else settings.licence_decide_days
-    row.due_on = after_working_days(today(), days) if after in _WAITING else None
+    row.due_on = after_working_days(beijing_today(), days) if after in _WAITING else None
     if after in {"approved", "refused"}:
         row.decided_at = row.changed_at
     place = row.organisation_id

@@ -167,9 +167,9 @@ INCOMPLETE = msgspec.structs.replace(
     start_at=NOW + timedelta(hours=1),
 )
 CYLINDERS = (
-    phones.cylinder("SH0321187", manufacturer="松河制造", made_on=NOW.date() - timedelta(days=900)),
+    phones.cylinder("SH0321187", manufacturer="松河制造", made_on=phones.TODAY - timedelta(days=900)),
     phones.cylinder("SH0118007", specification="YSP118", manufacturer="松河制造"),
-    phones.cylinder("SH0314402", next_inspection_on=NOW.date() - timedelta(days=43), manufacturer="松河制造"),
+    phones.cylinder("SH0314402", next_inspection_on=phones.TODAY - timedelta(days=43), manufacturer="松河制造"),
 )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from mobile_app.filling.work import Filling
 from mobile_app.phone import Phone
 from sync.documents.filling import FillingCheckedAfter, FillingCheckItem
 from sync.documents.reference import Certificate, ChoiceList, ListEntry
-from tests.mobile_app.phones import NOW, STAFF_ID, UNIT_ID, cylinder, put
+from tests.mobile_app.phones import STAFF_ID, TODAY, UNIT_ID, cylinder, put
 
 COMPANY_ID = "018f0000c1"
 
@@ -36,7 +37,7 @@ LISTS = (
 
 
 def certificate(kind: str, holder_kind: Any, holder_id: str, **fields: Any) -> Certificate:
-    given: dict[str, Any] = {"number": f"{kind}-1", "expires_on": NOW.date().replace(year=NOW.year + 1)}
+    given: dict[str, Any] = {"number": f"{kind}-1", "expires_on": TODAY + timedelta(days=365)}
     return Certificate(
         id=f"reference.certificate:{kind}", kind=kind, holder_kind=holder_kind, holder_id=holder_id, **(given | fields)
     )
@@ -48,7 +49,7 @@ FILLABLE = {"tare_kg": 16.5, "water_capacity_l": 35.5, "inspected_by": "演示�
 CYLINDERS = (
     cylinder("FL0001", **FILLABLE),
     cylinder("FL0002", **FILLABLE),
-    cylinder("FL0003", **FILLABLE, next_inspection_on=NOW.date().replace(year=2020)),
+    cylinder("FL0003", **FILLABLE, next_inspection_on=date(2020, 1, 1)),
     cylinder("FL0004", **FILLABLE, owned=False),
 )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from tests.mobile_app.filling.station import (
     state,
     up_to_fill,
 )
-from tests.mobile_app.phones import NOW, STAFF_ID, UNIT_ID, cylinder, jpeg, open_phone, put
+from tests.mobile_app.phones import STAFF_ID, UNIT_ID, cylinder, jpeg, open_phone, put
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ class TestRefused:
         [
             ("FL0003", {}, "inspection_overdue"),
             ("FL0004", {}, "not_owned"),
-            ("FL0001", {"service_ends_on": NOW.date().replace(year=2020)}, "service_ended"),
+            ("FL0001", {"service_ends_on": date(2020, 1, 1)}, "service_ended"),
             ("FL0001", {"scrapped": True}, "scrapped"),
             ("FL0001", {"medium": "DME"}, "medium_wrong"),
             ("FL0001", {"specification": "YSP15"}, "net_weight_unknown"),
@@ -124,12 +125,12 @@ class TestRefused:
             (
                 (
                     FILLER,
-                    certificate("filling_licence", "company", COMPANY_ID, expires_on=NOW.date().replace(year=2020)),
+                    certificate("filling_licence", "company", COMPANY_ID, expires_on=date(2020, 1, 1)),
                 ),
                 "filling_licence_expired",
             ),
             (
-                (certificate("filler", "staff", STAFF_ID, expires_on=NOW.date().replace(year=2020)), LICENCE),
+                (certificate("filler", "staff", STAFF_ID, expires_on=date(2020, 1, 1)), LICENCE),
                 "filler_certificate_expired",
             ),
         ],
@@ -147,7 +148,7 @@ class TestRefused:
         filling = await up_to_fill(station)
         put(
             station.stores.unit(UNIT_ID),
-            [certificate("filler", "staff", STAFF_ID, expires_on=NOW.date().replace(year=2020))],
+            [certificate("filler", "staff", STAFF_ID, expires_on=date(2020, 1, 1))],
         )
         with pytest.raises(FillingBlocked, match="充装员证已过期"):
             await filling.fill(scale)
