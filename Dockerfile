@@ -9,8 +9,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends procps && rm -r
 WORKDIR /app
 COPY . .
 COPY --from=assets /src/web_console/node_modules web_console/node_modules
-RUN uv sync --frozen --no-default-groups --group demo && .venv/bin/python -m qixun.assets \
-    && uv sync --frozen --no-default-groups && rm -rf web_console/node_modules && mkdir /data && chown qixun /data
+RUN uv sync --frozen --no-default-groups --group cards --group demo && .venv/bin/python -m qixun.assets \
+    && uv sync --frozen --no-default-groups --group cards && rm -rf web_console/node_modules && mkdir /data && chown qixun /data
 USER qixun
 ENV PATH=/app/.venv/bin:$PATH
 EXPOSE 8000

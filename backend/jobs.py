@@ -18,6 +18,7 @@ from backend.patrol import service as patrol
 from backend.photos.service import PhotoStore
 from backend.reference import service as reference
 from sync.databases import BEIJING
+from sync.identity_card import can_read
 
 # Tasks of the next day are made in the evening, so that phones hold them before they leave the network.
 _AHEAD = timedelta(hours=8)
@@ -110,6 +111,16 @@ async def delete_pictures_of_the_erased(context: JobContext, timestamp: int) -> 
     database = _database(context)
     async with database.sessions() as session, session.begin():
         await customers.delete_pictures_of_the_erased(session, PhotoStore.of(session.info["settings"]))
+
+
+@jobs.periodic(cron="* * * * *")
+@jobs.task(name="read_identity_cards", queueing_lock="read_identity_cards", pass_context=True, retry=_again)
+async def read_identity_cards(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """The office's own reading of cards that registrations brought: seconds of arithmetic each, so never in intake."""
+    more = can_read()
+    while more:
+        async with _database(context).sessions() as session, session.begin():
+            more = await customers.read_next_card(session, PhotoStore.of(session.info["settings"]))
 
 
 @jobs.periodic(cron="43 3 * * *")

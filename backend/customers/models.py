@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -96,6 +96,35 @@ class PaperRecord(Base):
     number: Mapped[str] = mapped_column(default="")
     valid_until: Mapped[date | None]
     photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+
+
+class CardReading(Base):
+    """What the office itself read on the identity card that a registration brought, beside what was taken down there.
+
+    Both are sealed under the person's key. `waiting` until the card's picture has arrived and was read.
+    """
+
+    __tablename__ = "card_readings"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'read', 'unread')", name="state"),
+        Index("card_readings_waiting", "photo_id", postgresql_where=text("state = 'waiting'")),
+    )
+
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"), index=True)
+    staff_id: Mapped[str]
+    photo_id: Mapped[str]
+    # How the driver's phone came by the number.
+    entry: Mapped[str]
+    taken_down_sealed: Mapped[bytes]
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    trouble: Mapped[str] = mapped_column(server_default="")
+    read_sealed: Mapped[bytes | None]
+    # Fields on which card and registration do not agree.
+    differs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    recorded_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
 
 
 class PersonalPicture(Base):

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.customers import service
 from backend.customers.schemas import (
+    ComparedCard,
     CustomerIn,
     CustomerLine,
     CustomerOut,
@@ -95,6 +96,12 @@ async def reveal_identity(session: AsyncSession, caller: Caller, customer_id: st
     return IdentityOut(await service.reveal_identity(session, caller, customer_id))
 
 
+@get("/{customer_id:str}/identity-cards", guards=_EDIT)
+async def compare_cards(session: AsyncSession, caller: Caller, customer_id: str) -> list[ComparedCard]:
+    """What drivers took down beside what the office read on the card. Audited."""
+    return await service.compare_cards(session, caller, customer_id)
+
+
 @put("/{customer_id:str}/papers/{kind:str}", guards=_EDIT)
 async def set_paper(session: AsyncSession, caller: Caller, customer_id: str, kind: str, data: PaperIn) -> CustomerOut:
     known = next((paper for paper in service.PAPERS if paper == kind), None)
@@ -122,6 +129,7 @@ router = Router(
         find_customer,
         change_customer,
         reveal_identity,
+        compare_cards,
         set_paper,
         erase_customer,
     ],

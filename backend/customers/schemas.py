@@ -7,6 +7,7 @@ import msgspec
 
 from sync.documents.customers import IdentityKind
 from sync.documents.envelope import Latitude, Longitude, Word
+from sync.identity_card import IdentityCard
 from sync.rules.identity import Finding
 
 Name = Annotated[Word, msgspec.Meta(min_length=1)]
@@ -81,6 +82,32 @@ class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
     lat: float | None
 
 
+class CardReadingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the office could read the card itself, and on which fields it disagrees; none of their values."""
+
+    record_id: str
+    photo_id: str
+    entry: str
+    state: str
+    trouble: str
+    differs: list[str]
+    recorded_at: datetime
+    read_at: datetime | None
+
+
+class TakenDown(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    identity_number: str = ""
+
+
+class ComparedCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Both values; reading this is audited. `card` is None until it was read."""
+
+    record_id: str
+    taken_down: TakenDown
+    card: IdentityCard | None
+
+
 class CustomerOut(msgspec.Struct, frozen=True, kw_only=True):
     """`identity_masked` shows the ends of the number; `findings` are what is unusual about what was saved."""
 
@@ -97,6 +124,7 @@ class CustomerOut(msgspec.Struct, frozen=True, kw_only=True):
     identity_photo: str
     papers: list[PaperOut]
     paper_records: list[PaperRecordOut]
+    card_readings: list[CardReadingOut]
     findings: tuple[Finding, ...] = ()
 
 

@@ -8,8 +8,9 @@ import msgspec
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Select, Subquery, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from backend.bulk import one_of
 from backend.errors import MissingError
@@ -31,6 +32,7 @@ __all__ = [
     "list_voice_notes",
     "open_photo",
     "open_voice_note",
+    "unmarked",
 ]
 
 # What a sealed file begins with: no picture's or recording's own first bytes.
@@ -154,6 +156,20 @@ async def list_voice_notes(session: AsyncSession, caller: Caller, record_id: str
         VoiceNoteOut(id=n.id, record_id=n.record_id, duration_s=n.duration_s, recorded_at=n.recorded_at.isoformat())
         for n in rows
     ]
+
+
+def unmarked() -> Subquery:
+    """Pictures that have arrived with their originals, for who reads what is on them: a watermark may hide it.
+
+    `named` by a record of `staff_id`, `original` in the store.
+    """
+    original = aliased(Photo)
+    return (
+        select(Photo.id.label("named"), Photo.staff_id, func.coalesce(original.id, Photo.id).label("original"))
+        .outerjoin(original, original.id == Photo.original_id)
+        .where(or_(Photo.original_id == "", original.id.is_not(None)))
+        .subquery()
+    )
 
 
 async def forget(session: AsyncSession, photo_ids: Sequence[str]) -> list[str]:

@@ -1,7 +1,9 @@
 """实名登记 at the door: what a customer's record lacks is taken down then and there (5.8.3-07), and his contract is
-photographed (5.8.3-04). Nothing reads a number from a picture here: it is typed, with a photo of the card.
+photographed (5.8.3-04). An identity card is read from its photo (E5.8.4-3); what was read he confirms or types anew.
 """
 
+import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -11,13 +13,26 @@ from mobile_app.errors import FieldError
 from mobile_app.for_office import sealed_for_office
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
-from sync.documents.customers import CustomerCompleted, CustomerPaperDone, CustomerPersonal, PaperKind
+from sync.documents.customers import (
+    CustomerCompleted,
+    CustomerPaperDone,
+    CustomerPersonal,
+    IdentityEntry,
+    PaperKind,
+)
 from sync.documents.envelope import new_id
 from sync.documents.tasks import CustomerCard, DeliveryTask
+from sync.identity_card import CardReading, read_identity_card
 from sync.rules.customers import kind_of_identity, missing_fields, required_fields
 from sync.rules.identity import Finding, check_identity, normal_identity
 
 ADDRESS = ("district", "street", "community", "road", "house")
+# Province, city and county, each of which may be missing; 小区 and 社区 are no counties.
+_DISTRICT = re.compile(
+    r"(?:[^省区市州县旗]{2,}?(?:省|自治区))?(?:[^省区市州盟县旗]{2,}?(?:市|自治州|地区|盟))?"
+    r"(?:[^省区市州盟县旗小社]+?(?:自治县|县|区|旗|市))?"
+)
+_ROAD = re.compile(r"(.*(?:路|街|巷|道|胡同|小区|花园|家园|社区|苑|村|屯))(.+)")
 
 
 async def given_here(phone: Phone, customer_id: str) -> frozenset[str]:
@@ -44,8 +59,28 @@ def check_number(phone: Phone, number: str, category: str, person_categories: Se
     return check_identity(normal_identity(number), kind_of_identity(category, person_categories), phone.today())
 
 
+async def read_card(picture: bytes) -> CardReading:
+    """What the card in this picture says, or why it says nothing; a second or two."""
+    return await asyncio.to_thread(read_identity_card, picture)
+
+
+def address_parts(address: str) -> dict[str, str]:
+    """A card's address by the parts that the form asks for; what is no district and no road is the house."""
+    match = _DISTRICT.match(address)
+    district = match[0] if match else ""
+    rest = address[len(district) :]
+    split = _ROAD.fullmatch(rest)
+    road, house = split.groups() if split else ("", rest)
+    return {name: value for name, value in (("district", district), ("road", road), ("house", house)) if value}
+
+
 async def complete_customer(
-    phone: Phone, task: DeliveryTask, values: Mapping[str, str], *, photo: PhotoDraft | None = None
+    phone: Phone,
+    task: DeliveryTask,
+    values: Mapping[str, str],
+    *,
+    photo: PhotoDraft | None = None,
+    entry: IdentityEntry = "keyed",
 ) -> CustomerCompleted:
     """Raises FieldError for a number that cannot be right or lacks its photo, NotReady without the office's key."""
     settings = await phone.settings()
@@ -86,6 +121,7 @@ async def complete_customer(
         category=category,
         identity_kind=kind,
         identity_photo=photo.id if photo else "",
+        identity_entry=entry,
         sealed=sealed if typed else "",
     )
 

@@ -6,13 +6,15 @@ import flet as ft
 
 from mobile_app.components import bars, buttons, forms, panels, photos
 from mobile_app.components.ui import Tap, Ui, column, secondary, text
+from mobile_app.components.ui import card as card_box
 from mobile_app.deliveries.registering_state import Contract, Registering, Slip
 from mobile_app.deliveries.screens import step_body
 from mobile_app.theme import SECOND
 from sync.documents.customers import CustomerPersonal
 from sync.documents.forms import form_of
 from sync.documents.reference import ListEntry
-from sync.rules.customers import customer_field_label, kind_of_identity
+from sync.identity_card import TROUBLES
+from sync.rules.customers import customer_field_label
 from sync.rules.identity import Finding
 
 _FIELDS = {field.name: field for field in form_of(CustomerPersonal)}
@@ -59,8 +61,7 @@ def _asked(ui: Ui, form: Registering, name: str, on_card: Tap) -> list[ft.Contro
         return (
             [forms.field_control(ui, _FIELDS[name], form.values.get(name), {}, form.change)] if name in _FIELDS else []
         )
-    settings = form.run.app.settings
-    company = settings is not None and kind_of_identity(form.category, settings.person_categories) == "organisation"
+    company = form.is_company
     title = ui.say("统一社会信用代码", "Credit code") if company else ui.say("身份证号", "Identity number")
     parts: list[ft.Control] = [
         forms.entry(
@@ -73,10 +74,59 @@ def _asked(ui: Ui, form: Registering, name: str, on_card: Tap) -> list[ft.Contro
         )
     ]
     parts += [_said(ui, finding) for finding in form.findings()]
-    words = ui.say("拍营业执照", "Photo of the licence") if company else ui.say("拍身份证", "Photo of the card")
+    words = ui.say("拍营业执照", "Photo of the licence") if company else ui.say("扫描身份证", "Scan the card")
     pictures = [form.photo.picture.data] if form.photo else []
     parts.append(photos.strip(ui, pictures, on_card, words, identifier="card-photo"))
-    return parts
+    return parts + _read(ui, form)
+
+
+def _read(ui: Ui, form: Registering) -> list[ft.Control]:
+    """What the card says, what speaks against it, and what may be taken over from it."""
+    if form.is_reading:
+        return [panels.notice(ui, ui.say("正在识别证件…", "Reading the card…"))]
+    if form.read is None:
+        return []
+    parts: list[ft.Control] = []
+    if form.read.trouble:
+        zh, en, action_zh, action_en = TROUBLES[form.read.trouble]
+        parts.append(
+            panels.notice(
+                ui,
+                ui.say(f"{zh}。{action_zh}，或手工输入。", f"{en}: {action_en}, or type what is missing."),
+                kind="warn",
+            )
+        )
+    card = form.read.card
+    known = form.run.task.customer.name
+    if card.name and known and known != card.name:
+        words = ui.say(f"证件姓名与档案上的“{known}”不同", f"The record says “{known}”, the card another name")
+        parts.append(panels.notice(ui, words, kind="warn"))
+    entries = [
+        (ui.say("姓名", "Name"), card.name),
+        (ui.say("性别 民族", "Sex"), " ".join(part for part in (card.sex, card.nation) if part)),
+        (ui.say("号码", "Number"), card.number),
+        (ui.say("住址", "Address"), card.address),
+    ]
+    shown = [(title, value) for title, value in entries if value]
+    if shown:
+        parts.append(
+            card_box(
+                ui,
+                column([text(ui.say("证件上读到", "Read on the card"), bold=True), panels.pairs(ui, shown)], spacing=8),
+            )
+        )
+    if card.number != form.values.get("identity_number"):
+        parts += [_said(ui, doubt) for doubt in form.doubts(card.number)]
+    return parts + [_offer(ui, form, name) for name in form.offers()]
+
+
+def _offer(ui: Ui, form: Registering, name: str) -> ft.Control:
+    words = {
+        "name": ui.say("姓名改成证件上的", "Take the name from the card"),
+        "identity_number": ui.say("号码改成证件上的", "Take the number from the card"),
+        "address": ui.say("住址就是用气地址，填入", "Gas is used there: take the address"),
+    }[name]
+    return buttons.tonal(ui, f"take-{name}", words, lambda *_: form.accept(name), glyph=ft.Icons.INPUT_ROUNDED)
 
 
 def _said(ui: Ui, finding: Finding) -> ft.Control:

@@ -5,15 +5,26 @@ from datetime import date
 from typing import Any
 
 import flet as ft
+import msgspec
 
 from mobile_app.components.forms import number_in
-from mobile_app.deliveries.registering import ADDRESS, check_number, complete_customer, keep_paper
+from mobile_app.deliveries.registering import (
+    ADDRESS,
+    address_parts,
+    check_number,
+    complete_customer,
+    keep_paper,
+    read_card,
+)
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.errors import FieldError
 from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
+from sync.documents.customers import IdentityEntry
 from sync.documents.deliveries import DepositSlip
-from sync.rules.identity import Finding
+from sync.identity_card import CardReading, doubts_of
+from sync.rules.customers import kind_of_identity
+from sync.rules.identity import Finding, normal_identity
 
 
 @ft.observable
@@ -24,6 +35,14 @@ class Registering:
     run: DeliveryRun
     values: dict[str, str] = field(default_factory=dict)
     photo: PhotoDraft | None = None
+    # What was read on the photographed card; None before, while it is read, and where it is a licence.
+    read: CardReading | None = None
+    is_reading: bool = False
+
+    @property
+    def is_company(self) -> bool:
+        settings = self.run.app.settings
+        return settings is not None and kind_of_identity(self.category, settings.person_categories) == "organisation"
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -55,11 +74,61 @@ class Registering:
         return tuple(left)
 
     async def take_card(self, picture: bytes, source: PhotoSource) -> None:
-        work = take_photo(self.run.app.phone, picture, source=source, personal=True)
-        self.photo = await self.run.app.attempt(work) or self.photo
+        app = self.run.app
+        taken = await app.attempt(take_photo(app.phone, picture, source=source, personal=True))
+        if taken is None:
+            return
+        self.photo, self.read = taken, None
+        if self.is_company:
+            return
+        self.is_reading = True
+        # Of the picture as it came: the one that is kept is smaller, and its watermark may lie over the number.
+        self.read = await app.attempt(read_card(picture))
+        self.is_reading = False
+        self._fill()
+
+    def _fill(self) -> None:
+        """Only what is still empty, and no number that cannot be right."""
+        for name, value in self._on_card().items():
+            if name in self.asked and not self.values.get(name, "").strip() and not self.doubts(value, name):
+                self.change(name, value)
+
+    def _on_card(self) -> dict[str, str]:
+        card = self.read.card if self.read else None
+        found = {"name": card.name, "identity_number": card.number} if card else {}
+        return {name: value for name, value in found.items() if value}
+
+    def doubts(self, value: str, name: str = "identity_number") -> tuple[Finding, ...]:
+        """What speaks against a number that was read."""
+        if name != "identity_number" or self.read is None:
+            return ()
+        card = msgspec.structs.replace(self.read.card, number=value)
+        return doubts_of(card, self.run.app.phone.today())
+
+    def offers(self) -> dict[str, str]:
+        """What the card says and the form does not: the driver takes it over, or leaves what he typed.
+
+        An address is never filled in unasked: where somebody is registered is often not where he burns gas.
+        """
+        found = {name: value for name, value in self._on_card().items() if name in self.asked}
+        if self.read and self.read.card.address and "house" in self.asked:
+            found["address"] = self.read.card.address
+        return {name: value for name, value in found.items() if self._typed(name) != value}
+
+    def _typed(self, name: str) -> str:
+        names = ADDRESS if name == "address" else (name,)
+        return "".join(self.values.get(part, "").strip() for part in names)
+
+    def accept(self, name: str) -> None:
+        value = self.offers()[name]
+        blank = dict.fromkeys(ADDRESS, "")
+        self.values = {**self.values, **(blank | address_parts(value) if name == "address" else {name: value})}
 
     async def save(self) -> bool:
-        work = complete_customer(self.run.app.phone, self.run.task, self.values, photo=self.photo)
+        number = normal_identity(self.values.get("identity_number", ""))
+        entry: IdentityEntry = "scanned" if number and number == self._on_card().get("identity_number") else "keyed"
+        app = self.run.app
+        work = complete_customer(app.phone, self.run.task, self.values, photo=self.photo, entry=entry)
         if await self.run.app.attempt(work) is None:
             return False
         await self.run.look_at_customer()

@@ -8,6 +8,7 @@ import msgspec
 from sync.documents.envelope import Id, Record, Word, label
 
 IdentityKind = Literal["person", "organisation"]
+IdentityEntry = Literal["keyed", "scanned"]
 PaperKind = Literal["agreement", "safety_notice", "fittings", "in_home_check"]
 # Base64 of a sealed text; the longest that a form can hold stays below it.
 Sealed = Annotated[str, msgspec.Meta(max_length=16_000)]
@@ -32,7 +33,7 @@ class CustomerPersonal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class CustomerCompleted(Record, tag="customer.completed", frozen=True, kw_only=True):
     """What was missing of a customer's record, taken down at his door (5.8.3-07); `given` names it, `sealed` holds it.
 
-    `identity_photo` is the card's or the licence's picture: the number is typed, nothing reads it from the picture.
+    `identity_photo` is the card's or the licence's picture; `identity_entry`: did the phone read the number from it.
     """
 
     customer_id: Id
@@ -40,6 +41,7 @@ class CustomerCompleted(Record, tag="customer.completed", frozen=True, kw_only=T
     category: Annotated[Word, label("客户类别", "Category", choices="customer_category")] = ""
     identity_kind: Annotated[IdentityKind, label("证件类别", "Kind of identity")] = "person"
     identity_photo: Annotated[Word, label("证件照片", "Photo of the card", personal=True)] = ""
+    identity_entry: Annotated[IdentityEntry, label("号码录入", "How the number was entered")] = "keyed"
     sealed: Sealed = ""
 
 

@@ -14,6 +14,7 @@ from backend.customers.schemas import CustomerIn, PaperIn
 from backend.errors import MissingError
 from backend.photos import service as photos
 from backend.scope import requires
+from sync.identity_card import TROUBLES
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
@@ -96,8 +97,16 @@ async def _opened(request: Visit, session: AsyncSession, customer_id: str) -> Re
         people=people,
         pictures=pictures,
         papers=PAPERS,
+        troubles=TROUBLES,
         **await _context(request, session),
     )
+
+
+@get("/customers/{customer_id:str}/cards", guards=[requires("customer.edit")])
+async def compare_cards(request: Visit, session: AsyncSession, customer_id: str) -> Response[str]:
+    """Name and number in clear, as taken down and as read on the card; that they were looked at is written down."""
+    cards = await customers.compare_cards(session, visitor(request).narrowed("customer.edit"), customer_id)
+    return render(request, "parts/customer_cards.html", cards=cards)
 
 
 class PaperForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,4 +158,4 @@ def _saved(request: Visit, findings: Any) -> Response[None]:
     )
 
 
-handlers = [show, found, new, open_one, create, change, set_paper]
+handlers = [show, found, new, open_one, compare_cards, create, change, set_paper]

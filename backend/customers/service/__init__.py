@@ -1,6 +1,8 @@
 """What the rest asks of customers; split by use case: the ledger, what workers brought home, papers, personal texts."""
 
 from backend.customers.schemas import CustomerLine
+from backend.customers.service.cards import read_next_card
+from backend.customers.service.compared import compare_cards
 from backend.customers.service.ledger import (
     address_of,
     card,
@@ -46,6 +48,7 @@ __all__ = [
     "card",
     "change_customer",
     "communities_of",
+    "compare_cards",
     "create_customer",
     "delete_pictures_of_the_erased",
     "erase_customer",
@@ -57,6 +60,7 @@ __all__ = [
     "note_pictures",
     "opened",
     "own_ids",
+    "read_next_card",
     "record_papers",
     "registration",
     "regulator_items",

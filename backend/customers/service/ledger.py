@@ -12,6 +12,7 @@ from backend.bulk import one_of
 from backend.customers import sealing
 from backend.customers.models import Customer, CustomerPaper
 from backend.customers.schemas import CustomerIn, CustomerLine, CustomerOut
+from backend.customers.service.cards import forget_cards, list_card_readings
 from backend.customers.service.papers import agreements_of, list_paper_records, list_papers
 from backend.customers.service.reporting import tell_regulator
 from backend.db import new_key
@@ -294,6 +295,7 @@ async def find_customer(
         identity_photo=customer.identity_photo,
         papers=await list_papers(session, customer_id),
         paper_records=await list_paper_records(session, customer_id),
+        card_readings=await list_card_readings(session, customer_id),
         findings=findings,
         **{part: getattr(customer, part) for part in ADDRESS},
     )
@@ -317,6 +319,7 @@ async def erase_customer(session: AsyncSession, caller: Caller, customer_id: str
     """The person's key is destroyed and what was readable is emptied; deliveries and cylinders keep their facts."""
     customer = await find_row(session, caller, customer_id, change=True)
     await sealing.destroy_key(session, customer.id, customer.organisation_id)
+    await forget_cards(session, customer.id)
     blank: dict[str, Any] = dict.fromkeys(
         ("name", "safety_officer", "identity_kind", "identity_photo", "phone_last4", *ADDRESS), ""
     )

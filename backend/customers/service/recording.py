@@ -15,6 +15,7 @@ from backend.customers import sealing
 from backend.customers.models import Customer, CustomerPaper, PaperRecord
 from backend.customers.schemas import CustomerOut, PaperIn, Registration
 from backend.customers.service import ledger
+from backend.customers.service.cards import note_card
 from backend.customers.service.papers import PAPERS, reviewed_fields, settle_papers
 from backend.customers.service.personal import note_pictures, opened
 from backend.customers.service.reporting import tell_regulator
@@ -141,6 +142,7 @@ async def _complete(session: AsyncSession, taken: Taken[CustomerCompleted], cust
     if record.category and record.category in await reference.words(session, taken.company_id, "customer_category"):
         given["category"] = record.category
     if "identity_number" in given:
+        await note_card(session, taken, customer, personal)
         number = normal_identity(given["identity_number"])
         if any(f.blocks for f in check_identity(number, record.identity_kind, datetime.now(BEIJING).date())):
             del given["identity_number"]

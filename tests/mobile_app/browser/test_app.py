@@ -27,6 +27,7 @@ from sync.documents import FieldRecord, decode_record
 from sync.documents.receipts import Receipt, ReceiptEntry
 from sync.sealed import open_sealed
 from sync.store.records import RecordStore
+from tests.factories.identity_cards import photographed, portrait_side
 from tests.mobile_app import phones
 from tests.mobile_app.browser import town
 from tests.mobile_app.browser.conftest import OpenApp, Screen
@@ -357,15 +358,23 @@ class TestDelivery:
         await screen.type("identity_number", "220100188501010018")
         await screen.sees("身份证号校验位不对，请核对。")
         await screen.picture("6-register-wrong-number")
-        await screen.type("identity_number", "220100188501010017")
-        await screen.sees("还差证件照片")
         await screen.give_picture("card-photo", town.street_picture())
+        await screen.sees(re.compile("照片里没有找到身份证"))
+        card = photographed(portrait_side(name="演示-钱用户"), degrees=3)
+        await screen.give_picture("card-photo", card)
+        await screen.sees("证件上读到")
+        # What he typed stays until he takes the card's.
+        await screen.sees("号码不对，请核对")
+        await screen.picture("6-register-scanned")
+        await screen.tap("take-identity_number")
+        await screen.sees("保存，继续配送")
         await screen.picture("6-register")
         await screen.tap("save-customer")
         await screen.sees("是这一户，开始安检")
         await screen.picture("6-registered")
         [completed] = records_on(screen.folder, "customer.completed")
         assert completed.given == ("identity_number", "phone")
+        assert completed.identity_entry == "scanned"
         assert b"220100188501010017" in open_sealed(phones.OFFICE_KEY, completed.sealed, completed.id)
 
     @pytest.mark.requirement("5.8.3-04")

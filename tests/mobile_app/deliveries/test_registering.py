@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from mobile_app.deliveries.registering import complete_customer, keep_paper, missing_here
+from mobile_app.deliveries.registering import address_parts, complete_customer, keep_paper, missing_here
 from mobile_app.deliveries.work import Delivery
 from mobile_app.errors import DeliveryBlocked, FieldError, NotReady
 from mobile_app.phone import Phone
@@ -93,6 +93,23 @@ class TestComplete:
         assert await missing_here(phone, card) == ("safety_officer",)
         await complete_customer(phone, task, {"safety_officer": "演示-安负责"})
         assert await missing_here(phone, card) == ()
+
+
+class TestAddressParts:
+    @pytest.mark.parametrize(
+        ("address", "parts"),
+        [
+            ("吉林省松河县林场小区3号楼2单元402室", ("吉林省松河县", "林场小区", "3号楼2单元402室")),
+            ("吉林省长春市南关区站前街12号", ("吉林省长春市南关区", "站前街", "12号")),
+            ("长春市林场小区3号楼", ("长春市", "林场小区", "3号楼")),
+            ("松河县东门村", ("松河县", "", "东门村")),
+            ("内蒙古自治区呼伦贝尔市鄂伦春自治旗江沿路7号", ("内蒙古自治区呼伦贝尔市鄂伦春自治旗", "江沿路", "7号")),
+            ("林场小区3号楼", ("", "林场小区", "3号楼")),
+        ],
+    )
+    def test_a_cards_address_goes_into_the_forms_parts(self, address: str, parts: tuple[str, ...]) -> None:
+        found = address_parts(address)
+        assert tuple(found.get(name, "") for name in ("district", "road", "house")) == parts
 
 
 class TestPapers:
