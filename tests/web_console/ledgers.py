@@ -112,7 +112,7 @@ def _filling(  # noqa: PLR0917 - as the table has it
         "least_kg": None,
         "most_kg": None,
         "medium": "LPG",
-        "filled_on": at.date(),
+        "filled_on": at.astimezone(BEIJING).date(),
         "last_filled_on": None,
         "filler_number": filler.staff_number,
         "scale_number": "CS-1",

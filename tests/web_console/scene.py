@@ -24,7 +24,7 @@ from backend.patrol import service as patrol
 from backend.patrol.schemas import CheckPointIn, PlanIn
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, Grant
-from sync.databases import media_database, parse_database, user_database
+from sync.databases import beijing_today, media_database, parse_database, user_database
 from sync.documents import deliveries as gas
 from sync.documents import hazards as found
 from sync.documents import patrol as walked
@@ -267,7 +267,7 @@ async def _findings(session: AsyncSession, scene: Scene) -> None:
         retest_ppm=2950,
         alarm_limit_ppm=500,
         instrument_id="演示-CH4-07",
-        instrument_verified_until=(NOW + timedelta(days=114)).date(),
+        instrument_verified_until=beijing_today() + timedelta(days=114),
         action="cordoned",
         address="东门大街 48 号前",
     )
@@ -303,7 +303,7 @@ async def _gas(session: AsyncSession, scene: Scene) -> None:
     session.add(StaffUnit(staff_id=wang.staff.id, unit_id=station.id))
     wang.unit_id = station.id
     await session.flush()
-    today = NOW.date()
+    today = beijing_today()
     for code, specification, due, scrapped in (
         ("35-018264", "YSP35.5", today - timedelta(days=1), False),
         ("35-018266", "YSP35.5", today + timedelta(days=700), False),
@@ -418,7 +418,7 @@ async def _round(session: AsyncSession, scene: Scene, orders: list[Any]) -> None
         outcome="not_home",
         notice_posted=True,
         door_gap_ppm=0.0,
-        next_appointment=NOW.date() + timedelta(days=1),
+        next_appointment=beijing_today() + timedelta(days=1),
     )
     await wang.send(session, refused, loaded, check, delivered, missed)
     await write_round(session, scene, orders, NOW)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from sync.databases import beijing_today
 from tests.web_console.conftest import Visitor
 from tests.web_console.scene import Scene
-from web_console.rendering import today
 
 
 class TestBoard:
@@ -48,7 +48,7 @@ class TestMoves:
     @pytest.mark.requirement("6.5.7-1")
     async def test_hazard_goes_from_report_to_closure(self, dispatcher: Visitor, scene: Scene):
         hazard = f"/hazards/{scene.hazard_ids[2]}"
-        due = today() + timedelta(days=7)
+        due = beijing_today() + timedelta(days=7)
         for action, form, lane in (
             ("decide", {"grade": "serious", "clause": "第六条"}, "待派单"),
             ("dispatch", {"department": "工程部", "measure": "除冰", "due_on": due.isoformat()}, "整改中"),

@@ -1,7 +1,10 @@
 """Plans picked on the map, the week, and a task given to somebody else."""
 
+from datetime import timedelta
+
 import pytest
 
+from sync.databases import beijing_today
 from tests.web_console.conftest import Visitor
 from tests.web_console.scene import Scene
 
@@ -68,9 +71,7 @@ class TestTask:
         assert "任务已结束" in again.text
 
     async def test_week_shows_people_and_days_to_come(self, dispatcher: Visitor):
-        from web_console.rendering import today  # noqa: PLC0415 - the day of the run
-
-        monday = today().fromordinal(today().toordinal() - today().weekday())
+        monday = beijing_today() - timedelta(days=beijing_today().weekday())
         week = (await dispatcher.get("/tasks/week", part=True, week=monday.isoformat())).text
         assert "演示-李巡检" in week
         assert "老城 中压A" in week

@@ -1,6 +1,6 @@
 """A scrapped cylinder is out of use for good, and its tag and code with it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from backend.cylinders import service as cylinders
 from backend.cylinders.schemas import CylinderOut
 from backend.errors import AppError
 from backend.intake.models import OutboxDocument
+from sync.databases import beijing_today
 from sync.documents import decode_backend
 from tests.factories.accounts import bearer, make_staff
 from tests.factories.deliveries import Station, cylinder_in, make_cylinder, make_station
@@ -62,7 +63,7 @@ class TestScrap:
         ("given", "code"),
         [
             ({"reason": "because"}, "scrapping.reason"),
-            ({"scrapped_on": (datetime.now(UTC).date() + timedelta(days=3)).isoformat()}, "scrapping.future"),
+            ({"scrapped_on": (beijing_today() + timedelta(days=3)).isoformat()}, "scrapping.future"),
         ],
     )
     async def test_a_reason_of_the_list_and_a_day_that_was_are_needed(

@@ -1,6 +1,6 @@
 """Cylinders go to an inspection body on a sheet and come back with a result each, by form or by file."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from backend.inspections import service as inspections
 from backend.inspections.schemas import BatchIn, BatchOut, RepairIn, ResultIn
 from backend.intake.models import OutboxDocument
 from backend.tables import read_table, write_xlsx
-from sync.databases import BEIJING
+from sync.databases import BEIJING, beijing_today
 from sync.documents import decode_backend
 from tests.factories.accounts import bearer, make_staff
 from tests.factories.deliveries import Station, make_cylinder, make_station
@@ -293,7 +293,7 @@ class TestRepair:
         station, other = await make_station(session), await make_station(session)
         await _new(session, station, "35-1")
         given = RepairIn(
-            code="35-1", organisation_id=other.company.unit.id, fault="瓶阀漏气", repaired_on=datetime.now(UTC).date()
+            code="35-1", organisation_id=other.company.unit.id, fault="瓶阀漏气", repaired_on=beijing_today()
         )
         with pytest.raises(AppError) as refused:
             await inspections.record_repair(session, other.caller, given)

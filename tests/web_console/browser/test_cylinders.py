@@ -13,6 +13,7 @@ from backend.cylinders.schemas import CylinderIn
 from backend.db import Database
 from backend.deliveries import service as deliveries
 from backend.taken import Taken
+from sync.databases import BEIJING, beijing_today
 from sync.documents.cylinders import CylinderScan, CylindersLoaded
 from sync.documents.deliveries import DeliveryCompleted, LeakTest, Signature
 from tests.factories.records import jpeg, photo
@@ -22,6 +23,7 @@ from tests.web_console.town import crossing
 
 CODE = "35-700100"
 NOW = datetime.now(UTC).replace(microsecond=0)
+LOADED_ELSEWHERE = NOW - timedelta(minutes=38)
 
 
 def ago(**span: float) -> datetime:
@@ -40,10 +42,10 @@ async def live_through(session: AsyncSession, scene: Scene) -> str:
         standard="GB 5842-2006",
         manufacturer="演示钢瓶厂",
         factory_number="1811-0731",
-        made_on=ago(days=2900).date(),
-        last_inspected_on=ago(days=1461).date(),
-        next_inspection_on=ago(days=1).date(),
-        service_ends_on=ago(days=-1500).date(),
+        made_on=beijing_today() - timedelta(days=2900),
+        last_inspected_on=beijing_today() - timedelta(days=1461),
+        next_inspection_on=beijing_today() - timedelta(days=1),
+        service_ends_on=beijing_today() + timedelta(days=1500),
         tare_kg=16.52,
         water_capacity_l=35.5,
     )
@@ -109,7 +111,7 @@ async def _this_morning(session: AsyncSession, scene: Scene, customer_id: str) -
     loading = wang.envelope("cylinders.loaded", ago(minutes=165), crossing(2, 5))
     loaded = CylindersLoaded(**loading, station_id=wang.unit_id, vehicle="吉·演示02", cylinders=(scan,))
     await wang.send(session, loaded, delivered)
-    elsewhere = zhou.envelope("cylinders.loaded", ago(minutes=38), crossing(6, 8))
+    elsewhere = zhou.envelope("cylinders.loaded", LOADED_ELSEWHERE, crossing(6, 8))
     await zhou.send(
         session, CylindersLoaded(**elsewhere, station_id=wang.unit_id, vehicle="吉·演示05", cylinders=(scan,))
     )
@@ -187,8 +189,10 @@ class TestStock:
         await screen.open("/cylinders/stock")
         row = screen.page.locator("#stock tbody tr[data-item]", has_text="演示-周巡检")
         await row.wait_for()
+        # Soon after midnight what Zhou loaded was loaded yesterday.
+        opening, arrived = ("0", "1") if LOADED_ELSEWHERE.astimezone(BEIJING).date() == beijing_today() else ("1", "—")
         assert await row.locator("td").all_inner_texts() == [
-            *("演示-周巡检 吉·演示05", "松河巡线一队", "YSP35.5", "0", "1", "—", "1"),
+            *("演示-周巡检 吉·演示05", "松河巡线一队", "YSP35.5", opening, arrived, "—", "1"),
         ]
         await screen.picture(f"stock-{theme}")
         await row.focus()
