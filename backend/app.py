@@ -22,6 +22,7 @@ from backend import errors, figures
 from backend.accounts import routes as accounts
 from backend.accounts import service as accounts_service
 from backend.accounts.keys import SigningKeys
+from backend.alarms import routes as alarms
 from backend.certificates import routes as certificates
 from backend.customers import routes as customers
 from backend.cylinders import routes as cylinders
@@ -73,6 +74,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     cylinders.stock_router,
     filling.router,
     stations.router,
+    alarms.router,
     statistics.router,
     licences.router,
     employees.router,

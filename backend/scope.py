@@ -35,6 +35,7 @@ RIGHTS = frozenset(
         "statistics.view",
         "station.view",
         "station.edit",
+        "alarm.handle",
         "staff.view",
         "staff.edit",
         "licence.view",

@@ -23,31 +23,24 @@ Registers (holding registers, 32-bit numbers high word first), Modbus Applicatio
 import asyncio
 import hashlib
 import struct
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
-from importlib import import_module
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import Protocol
 
 import msgspec
 
-from device_bridge.errors import AddressInvalid, DeviceError, DeviceGarbled, DeviceLost, DeviceMissing, LockRefused
+from device_bridge.errors import DeviceError, DeviceGarbled, DeviceLost, DeviceMissing, LockRefused
+from device_bridge.modbus import Address, ModbusLink, Words, parse_address
 from device_bridge.models import ScaleInfo, Weight
 
-if TYPE_CHECKING:
-    from pymodbus.client import AsyncModbusTcpClient
-
-ADDRESS_EXAMPLES = "modbus-tcp://192.168.1.40:502, modbus-tcp://192.168.1.40:502?unit=3"
 READING, READING_COUNT = 0, 4
 IDENTITY, IDENTITY_COUNT = 4, 12
 COMMAND = 32
 STABLE, OVERLOAD, FAULT, OPEN, AT_TARGET = (1 << bit for bit in range(5))
 # Five weighings a second: enough to see 10 g/s of flow, five heartbeats in the second that the lock allows.
 POLL_S = 0.2
-ANSWER_TIMEOUT_S = 1.0
-CONNECT_TIMEOUT_S = 3.0
 # A platform for cylinders weighs to 150 kg or 300 kg; an empty one drifts by less than this below zero.
 HEAVIEST_KG, LIGHTEST_KG = 300.0, -2.0
 # No gun fills faster than some 0.5 kg/s; what jumps more while gas flows is no weight.
@@ -159,12 +152,10 @@ class Plausible:
 class ModbusScale:
     """Connects when it is first asked, and anew after every error."""
 
-    def __init__(self, host: str, port: int, unit: int) -> None:
-        self._host, self._port, self._unit = host, port, unit
-        self._client: AsyncModbusTcpClient | None = None
+    def __init__(self, address: Address) -> None:
+        self._link = ModbusLink(address, Words(_missing, _lost, _not_understood, _refused))
         self._heartbeat = 0
         self._holding = False
-        self._heard = False
 
     async def info(self) -> ScaleInfo:
         return decode_info(await self._read(IDENTITY, IDENTITY_COUNT))
@@ -234,90 +225,38 @@ class ModbusScale:
         return self._heartbeat
 
     async def _read(self, address: int, count: int) -> list[int]:
-        client = await self._connected()
-        answer = await self._ask(client.read_holding_registers(address, count=count, device_id=self._unit))
-        registers: list[int] = answer.registers
-        if len(registers) != count:
-            self._hang_up()
-            raise _garbled("秤的应答读不懂", "the scale's answer cannot be understood")
-        return registers
+        with self._held_by_this_connection():
+            return await self._link.read(address, count)
 
     async def _write(self, address: int, values: list[int]) -> None:
-        client = await self._connected()
-        await self._ask(client.write_registers(address, values, device_id=self._unit))
+        with self._held_by_this_connection():
+            await self._link.write(address, values)
 
-    async def _ask(self, call: Any) -> Any:
-        from pymodbus.exceptions import ModbusException  # noqa: PLC0415 - loaded by `_connected`
-
-        self._heard = False
+    @contextmanager
+    def _held_by_this_connection(self) -> Iterator[None]:
+        """A lock is not held on over a connection that was lost: it closes by itself, and stays closed."""
+        self._holding = self._holding and self._link.connected
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S * 2):
-                answer = await call
-        except (ModbusException, TimeoutError, OSError) as error:
-            self._hang_up()
-            if self._heard:
-                raise _garbled("秤的应答读不懂", "the scale's answer cannot be understood") from error
-            raise _lost() from error
-        if answer.isError():
-            self._hang_up()
-            raise _garbled(
-                f"秤拒绝了命令（Modbus 异常 {answer.exception_code}）",
-                f"the scale refused a command (Modbus exception {answer.exception_code})",
-            )
-        return answer
-
-    async def _connected(self) -> "AsyncModbusTcpClient":
-        if self._client is not None and self._client.connected:
-            return self._client
-        self._hang_up()
-        # Only a phone at a filling gun waits for this library, and its screen does not.
-        await asyncio.to_thread(import_module, "pymodbus.client")
-        from pymodbus.client import AsyncModbusTcpClient  # noqa: PLC0415
-        from pymodbus.exceptions import ModbusException  # noqa: PLC0415
-
-        def heard(sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus calls it so
-            self._heard = self._heard or bool(not sending and data)
-            return data
-
-        client = AsyncModbusTcpClient(
-            self._host, port=self._port, timeout=ANSWER_TIMEOUT_S, retries=0, reconnect_delay=0, trace_packet=heard
-        )
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                connected = await client.connect()
-        except (ModbusException, TimeoutError, OSError) as error:
-            client.close()
-            raise _missing(self._host, self._port) from error
-        if not connected:
-            client.close()
-            raise _missing(self._host, self._port)
-        self._client = client
-        return client
+            yield
+        except DeviceError:
+            self._holding = False
+            raise
 
     def _hang_up(self) -> None:
         self._holding = False
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._link.hang_up()
 
 
 def open_scale(address: str) -> FillingScale:
     """The scale that `address` names; connects only when asked something. Raises AddressInvalid."""
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-        unit = int(parse_qs(parts.query).get("unit", ["1"])[0])
-    except ValueError as error:
-        raise AddressInvalid(address, ADDRESS_EXAMPLES) from error
-    if parts.scheme != "modbus-tcp" or not host or not port or not 0 < unit < 248:
-        raise AddressInvalid(address, ADDRESS_EXAMPLES)
-    return ModbusScale(host, port, unit)
+    return ModbusScale(parse_address(address))
 
 
-def _missing(host: str, port: int) -> DeviceMissing:
+def _missing(address: Address) -> DeviceMissing:
+    place = f"{address.host}:{address.port}"
     return DeviceMissing(
-        f"连不上充装秤（{host}:{port}），{LOCKED_ZH}",
-        f"the filling scale does not answer at {host}:{port}; {LOCKED_EN}",
+        f"连不上充装秤（{place}），{LOCKED_ZH}",
+        f"the filling scale does not answer at {place}; {LOCKED_EN}",
         "看看秤的电源和网线，再试一次",
         "check its power and cable, then try again",
     )
@@ -336,3 +275,11 @@ def _garbled(
     zh: str, en: str, do_zh: str = "停用这台秤，请维修人员检查", do_en: str = "stop using this scale, have it checked"
 ) -> DeviceGarbled:
     return DeviceGarbled(f"{zh}，{LOCKED_ZH}", f"{en}; {LOCKED_EN}", do_zh, do_en)
+
+
+def _not_understood() -> DeviceGarbled:
+    return _garbled("秤的应答读不懂", "the scale's answer cannot be understood")
+
+
+def _refused(code: int) -> DeviceGarbled:
+    return _garbled(f"秤拒绝了命令（Modbus 异常 {code}）", f"the scale refused a command (Modbus exception {code})")

@@ -37,6 +37,10 @@ RECORD_TITLES: dict[str, tuple[str, str]] = {
     "customer.paper_done": ("客户资料", "Customer's paper"),
     "cylinders.stored": ("回站入库", "Back at the station"),
     "vehicle.tracked": ("送气轨迹", "Delivery track"),
+    "alarm.raised": ("场站报警", "Station alarm"),
+    "alarm.cleared": ("报警消除", "Alarm cleared"),
+    "fire_water.started": ("启动消防水", "Fire water started"),
+    "station.readings": ("场站读数", "Station's readings"),
     "photo": ("照片", "Photo"),
     "voice_note": ("语音说明", "Voice note"),
 }

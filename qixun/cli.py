@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("file", type=Path)
     demo.set_defaults(run=_export_demo_network)
 
+    _add_gateway(commands)
     _add_bench(commands)
 
     admin = commands.add_parser("hub-admin", help="the embedded hub's administrator, name:password")
@@ -116,6 +117,16 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("database", help="its name, as `qixun archives` lists it")
     restore.set_defaults(run=_restore_archive)
     return parser
+
+
+def _add_gateway(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    gateway = commands.add_parser("station-gateway", help="on a station's PC: its alarms and its fire water")
+    gateway.add_argument("map", type=Path, help="the station's map of registers (JSON)")
+    gateway.add_argument("--server", required=True, metavar="URL", help="the office's address")
+    gateway.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="where this PC keeps its records")
+    gateway.add_argument("--staff", required=True, metavar="NUMBER", help="the staff number that this PC signs in with")
+    gateway.add_argument("--password-file", type=Path, required=True, help="its password, in a file of mode 0600")
+    gateway.set_defaults(run=_station_gateway)
 
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -211,6 +222,14 @@ def _work(settings: Settings, _: argparse.Namespace) -> int:
         raise StartError(f"独立的 worker 需要 QIXUN_COUCHDB_URL / {message}")
     with database_of(settings) as ready:
         asyncio.run(run_worker(ready))
+    return 0
+
+
+def _station_gateway(_: Settings, arguments: argparse.Namespace) -> int:
+    from qixun import station_gateway  # noqa: PLC0415 - the app's parts are wanted by it alone
+
+    password = station_gateway.read_password(arguments.password_file)
+    asyncio.run(station_gateway.serve(arguments.map, arguments.server, arguments.data, arguments.staff, password))
     return 0
 
 

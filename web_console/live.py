@@ -38,6 +38,7 @@ TOPICS = {
     "cylinders": ("cylinders", "cylinder.view"),
     "importing": ("importing", "cylinder.edit"),
     "station": ("stations", "station.view"),
+    "alarm": ("alarms", "station.view"),
     "employee": ("staff", "staff.view"),
     "licence": ("licences", "licence.view"),
     "certificate": ("certificates", "certificate.view"),

@@ -19,6 +19,7 @@ _LEDGERS = frozenset({"station.view", "staff.view", "delivery.view", "certificat
 NAVIGATION = (
     Entry("/", "一张图", "icon:map", frozenset({"network.view"})),
     Entry("/hazards", "隐患", "icon:warning", frozenset({"hazard.view"}), "hazards"),
+    Entry("/alarms", "报警", "icon:notifications_active", frozenset({"station.view"}), "alarms"),
     Entry("/tasks", "任务", "icon:assignment", frozenset({"patrol.view"})),
     Entry("/deliveries", "送气", "icon:local_shipping", frozenset({"delivery.view"})),
     Entry("/fillings", "充装", "icon:propane", frozenset({"filling.view"})),

@@ -7,6 +7,7 @@ from litestar.static_files import create_static_files_router
 
 from web_console import basemap, errors, live
 from web_console.pages import (
+    alarms,
     audit,
     certificates,
     customers,
@@ -66,6 +67,7 @@ pages = Router(
         *findings.handlers,
         *todo.handlers,
         *hazards.handlers,
+        *alarms.handlers,
         *tasks.handlers,
         *plans.handlers,
         *delivery_lists.handlers,

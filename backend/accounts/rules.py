@@ -18,10 +18,14 @@ ROLES = {
     "filler": Role("充装员", "Cylinder filler", frozenset()),
     "driver": Role("送气员", "Delivery driver", frozenset()),
     "dispatcher": Role(
-        "调度员", "Dispatcher", _VIEW | {"patrol.plan", "delivery.plan", "records.review", "customer.edit"}
+        "调度员",
+        "Dispatcher",
+        _VIEW | {"patrol.plan", "delivery.plan", "records.review", "customer.edit", "alarm.handle"},
     ),
     "safety_officer": Role(
-        "安全管理员", "Safety officer", _VIEW | {"hazard.decide", "certificate.edit", "staff.view", "filling.edit"}
+        "安全管理员",
+        "Safety officer",
+        _VIEW | {"hazard.decide", "certificate.edit", "staff.view", "filling.edit", "alarm.handle"},
     ),
     "station_keeper": Role(
         "站长",
@@ -34,6 +38,7 @@ ROLES = {
             "certificate.edit",
             "filling.edit",
             "station.edit",
+            "alarm.handle",
             "staff.view",
             "staff.edit",
         },

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from backend.alarms.intake import TAKES as ALARMS
 from backend.customers.intake import TAKES as CUSTOMERS
 from backend.cylinders.intake import TAKES as CYLINDERS
 from backend.deliveries.intake import TAKES as DELIVERIES
@@ -21,4 +22,5 @@ TAKES: Mapping[str, Take] = {
     **DELIVERIES,
     **VEHICLES,
     **FILLING,
+    **ALARMS,
 }

@@ -2,6 +2,7 @@
 
 from sync.documents.reference import ListEntry
 from sync.rules.certificates import FILLER, FILLING_LICENCE, ROAD_TRANSPORT
+from sync.rules.station_limits import ENTRIES, STATION_LIMITS
 
 
 def _entries(*rows: tuple[str, str, str] | tuple[str, str, str, str]) -> tuple[ListEntry, ...]:
@@ -109,6 +110,7 @@ _FILLING: dict[str, tuple[ListEntry, ...]] = {
 
 LISTS: dict[str, tuple[ListEntry, ...]] = {
     **_FILLING,
+    STATION_LIMITS: ENTRIES,
     "hazard_type": _HAZARD_TYPES,
     "hazard_grade": _entries(
         ("general", "一般", "General"), ("serious", "较大", "Serious"), ("major", "重大", "Major")

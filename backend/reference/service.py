@@ -26,6 +26,7 @@ from backend.reference.schemas import InspectionPeriod, InspectionPeriodsOut, Li
 from backend.scope import Caller
 from sync.documents.envelope import BackendDocument
 from sync.documents.reference import ChoiceList, CompanySettings, ListEntry, reference_id
+from sync.rules.station_limits import STATION_LIMITS, unbelievable
 
 __all__ = [
     "Deadlines",
@@ -115,6 +116,8 @@ async def change_list(
     codes = [entry.code for entry in entries]
     if len(set(codes)) != len(codes):
         raise UnusableError("list.duplicate_code", "选项代码重复。", "A code stands twice in the list.")
+    if name == STATION_LIMITS:
+        _require_believable(entries)
     before = await find_list(session, place.company_id, name)
     session.add(
         ChoiceListVersion(
@@ -133,6 +136,17 @@ async def change_list(
     after = await find_list(session, place.company_id, name)
     await _post_to_units(session, place.company_id, [_list_document(after)])
     return after
+
+
+def _require_believable(entries: Sequence[ListEntry]) -> None:
+    """A station goes on with the built-in figure where it cannot believe one: better that nobody sets such a one."""
+    for figure in unbelievable(entries):
+        raise UnusableError(
+            "list.station_limit",
+            f"“{figure.zh}”应在 {figure.least:g} 到 {figure.most:g} {figure.unit} 之间，且低限小于高限。",
+            f"{figure.en}: {figure.least:g} to {figure.most:g} {figure.unit}, the first step below the second.",
+            figure=figure.code,
+        )
 
 
 async def find_settings(session: AsyncSession, company_id: str) -> SettingsOut:

@@ -1,7 +1,7 @@
 """Stations and supply points: entered, changed, found, shown on the map and told to the regulator."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -182,6 +182,14 @@ async def names_of(session: AsyncSession, station_ids: Sequence[str]) -> dict[st
     """Names for lists of other domains."""
     rows = await session.execute(select(Station.id, Station.name).where(one_of(Station.id, station_ids)))
     return {station_id: name for station_id, name in rows}  # noqa: C416 - rows are Row objects
+
+
+async def by_code(session: AsyncSession, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
+    """(id, name) by (company, code); a code that the ledger does not know is left out."""
+    pairs = set(wanted)
+    query = select(Station.company_id, Station.code, Station.id, Station.name)
+    rows = await session.execute(query.where(one_of(Station.code, {code for _, code in pairs})))
+    return {(company, code): (key, name) for company, code, key, name in rows if (company, code) in pairs}
 
 
 async def count_stations(session: AsyncSession, caller: Caller) -> dict[tuple[str, str], int]:

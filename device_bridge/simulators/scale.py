@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from pymodbus.constants import ExcCodes
 from pymodbus.logging import Log
-from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from device_bridge.scale import AT_TARGET, COMMAND, FAULT, OPEN, OVERLOAD, STABLE
 from device_bridge.simulators.control import Command, Control
+from device_bridge.simulators.modbus_peer import Peer
 
 TICK_S = 0.02
 # The lock closes, and stays closed, when the heartbeat has not changed for so long.
@@ -111,47 +111,16 @@ class Scale:
         return ""
 
 
-class Peer:
-    """The scale's Modbus server, which can be cut off, fall silent, or answer with garbage."""
+def _device(scale: Scale) -> SimDevice:
+    async def action(*told: Any) -> ExcCodes | None:
+        _function, _start, address, _count, current, written = told
+        if written is not None:
+            scale.write(address, [int(value) for value in written])
+        else:
+            current[:16] = scale.registers()
+        return None
 
-    def __init__(self, scale: Scale, port: int) -> None:
-        self._scale, self._port = scale, port
-        self._server: ModbusTcpServer | None = None
-
-    async def start(self) -> int:
-        async def action(*told: Any) -> ExcCodes | None:
-            _function, _start, address, _count, current, written = told
-            if written is not None:
-                self._scale.write(address, [int(value) for value in written])
-            else:
-                current[:16] = self._scale.registers()
-            return None
-
-        device = SimDevice(id=1, simdata=SimData(0, values=[0] * REGISTERS, datatype=DataType.REGISTERS), action=action)
-        self._server = ModbusTcpServer(device, address=("127.0.0.1", self._port), trace_packet=self._spoil)
-        await self._server.serve_forever(background=True)
-        listening: Any = self._server.transport
-        self._port = listening.sockets[0].getsockname()[1]
-        return self._port
-
-    def _spoil(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus calls it so
-        if not sending:
-            return data
-        if self._scale.mode == "silent":
-            return b""
-        return random.randbytes(len(data)) if self._scale.mode == "garbage" else data
-
-    async def cut(self, _words: list[str]) -> str:
-        """The cable is pulled: connections end, and new ones are refused until `join`."""
-        if self._server is not None:
-            await self._server.shutdown()  # type: ignore[no-untyped-call]
-            self._server = None
-        return ""
-
-    async def join(self, _words: list[str]) -> str:
-        if self._server is None:
-            await self.start()
-        return ""
+    return SimDevice(id=1, simdata=SimData(0, values=[0] * REGISTERS, datatype=DataType.REGISTERS), action=action)
 
 
 def _switch(scale: Scale, mode: str, _words: list[str]) -> str:
@@ -185,7 +154,7 @@ async def run(options: argparse.Namespace) -> None:
         verified_until=options.verified_until,
         heartbeat_s=options.heartbeat,
     )
-    peer = Peer(scale, options.port)
+    peer = Peer(_device(scale), options.port, lambda: scale.mode)
     port = await peer.start()
     weighing = asyncio.create_task(_weigh_forever(scale))
     commands: dict[str, Command] = {

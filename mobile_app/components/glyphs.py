@@ -43,6 +43,10 @@ _RECORDS: dict[str, ft.IconData] = {
     "customer.completed": Icons.HOW_TO_REG_ROUNDED,
     "customer.paper_done": Icons.DESCRIPTION_OUTLINED,
     "vehicle.tracked": Icons.TIMELINE_ROUNDED,
+    "alarm.raised": Icons.NOTIFICATIONS_ACTIVE_OUTLINED,
+    "alarm.cleared": Icons.NOTIFICATIONS_NONE_OUTLINED,
+    "fire_water.started": Icons.WATER_DROP_OUTLINED,
+    "station.readings": Icons.SPEED_OUTLINED,
     "photo": Icons.PHOTO_OUTLINED,
     "voice_note": Icons.MIC_NONE_ROUNDED,
 }

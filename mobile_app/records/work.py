@@ -18,7 +18,7 @@ from sync.documents.tasks import DeliveryTask, PatrolTask
 from sync.store.records import RecordLine, RecordState
 
 # The track's chunks come every five minutes: they would bury what a worker recorded himself.
-UNLISTED = frozenset({"patrol.tracked", "patrol.paused", "vehicle.tracked"})
+UNLISTED = frozenset({"patrol.tracked", "patrol.paused", "vehicle.tracked", "station.readings"})
 LISTED_TAGS = tuple(tag for tag in RECORD_TITLES if tag not in UNLISTED)
 # A search reads so many at once, and goes on until it has enough or there are no more.
 SEARCHED_AT_ONCE = 500

@@ -19,7 +19,7 @@ from backend.reference import service as reference
 from backend.scope import RIGHTS, Caller, Grant
 from backend.settings import Settings
 from qixun.demo.ledgers import write_ledgers
-from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD
+from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD, STATION_PC
 from sync.databases import beijing_today
 
 SAFETY, REVIEWER, FILLER = "S001", "R001", "C001"
@@ -93,6 +93,7 @@ async def _staff(
         (DRIVER, "演示-王送气", station, "driver", station),
         (FILLER, "演示-郑充装", station, "filler", station),
         ("W002", "演示-吴送气", units[SHOP], "driver", units[SHOP]),
+        (STATION_PC, "储配站站控电脑", station, "inspector", station),
         (REVIEWER, "演示-县审核", county, "licence_reviewer", county),
     )
     for number, name, home, role, where in people:

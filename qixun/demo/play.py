@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from contextlib import nullcontext
 
 import msgspec
 from sqlalchemy import func, select
@@ -13,6 +14,7 @@ from backend.settings import Settings
 from qixun.cli import server_of
 from qixun.demo.company import found_company
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD, Setting, Shift
+from qixun.demo.station import monitored_station
 
 
 async def serve_with_demo(settings: Settings) -> int:
@@ -43,11 +45,19 @@ async def serve_with_demo(settings: Settings) -> int:
         print(f"  http://{settings.host}:{settings.port}/m/   手机 app: {INSPECTOR}, {DRIVER}", flush=True)
         print(f"  密码 password: {PASSWORD}    Ctrl-C 停止 stops everything\n", flush=True)
     playing = asyncio.create_task(_play(settings)) if empty and server.started else None
-    await serving
+    # A database that is not the demo company's knows no such station: it is monitored where it was founded.
+    folder = settings.data_dir / "demo-station"
+    monitored = empty or await asyncio.to_thread(folder.exists)
+    async with monitored_station(folder, _address(settings)) if monitored and server.started else nullcontext():
+        await serving
     if playing is not None:
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
     return 0 if server.started else 1
+
+
+def _address(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.port}"
 
 
 async def _play(settings: Settings) -> None:
@@ -59,7 +69,7 @@ async def _play(settings: Settings) -> None:
         _line(zh, en, f"{number:2}  {time.monotonic() - started:5.1f} s")
 
     setting = Setting(
-        server=f"http://127.0.0.1:{settings.port}",
+        server=_address(settings),
         host="127.0.0.1",
         port=settings.port,
         folder=settings.data_dir / "demo-shift",

@@ -20,7 +20,7 @@ from qixun.demo.walk import Point, walking_route
 from sync.databases import BEIJING
 
 PASSWORD = "demo-songhe-1"  # noqa: S105 - the demo company's, printed in the README
-INSPECTOR, DRIVER, DISPATCHER, ADMINISTRATOR = "X001", "W001", "D001", "A001"
+INSPECTOR, DRIVER, DISPATCHER, ADMINISTRATOR, STATION_PC = "X001", "W001", "D001", "A001", "Z001"
 _WALK_MPS = 1.4
 _WAIT_S = 90.0
 # How far along the route the check points lie.

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from sync.documents.alarms import AlarmCleared, AlarmRaised, FireWaterStarted, StationReadings
 from sync.documents.customers import CustomerCompleted, CustomerPaperDone
 from sync.documents.cylinders import CylinderRefused, CylindersLoaded, CylindersStored
 from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, VisitFailed
@@ -56,6 +57,10 @@ FieldRecord = (
     | CustomerCompleted
     | CustomerPaperDone
     | VehicleTracked
+    | AlarmRaised
+    | AlarmCleared
+    | FireWaterStarted
+    | StationReadings
     | Photo
     | VoiceNote
 )

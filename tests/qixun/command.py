@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-_PROGRAM = Path(sys.executable).with_name("qixun")
+PROGRAM = Path(sys.executable).with_name("qixun")
 _COMMAND_S = 60
 _READY_S = 60
 
@@ -32,7 +32,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     def __call__(self, *arguments: str | Path, said: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [_PROGRAM, *arguments],
+            [PROGRAM, *arguments],
             env=self.environment() | environ,
             input=said,
             capture_output=True,
@@ -52,7 +52,7 @@ class Server:
         self.log = command.data_dir / "server.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [_PROGRAM, "serve", *arguments],
+                [PROGRAM, "serve", *arguments],
                 env=command.environment() | {"QIXUN_PORT": str(self.port)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

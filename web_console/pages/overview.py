@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.alarms import service as alarms
 from backend.deliveries import service as deliveries
 from backend.intake import conflicts, facts, phones, quarantined
 from backend.intake.phones import OFFLINE_AFTER
@@ -21,7 +22,7 @@ from web_console.visiting import visitor, with_right
 from web_console.words import RECORDS, record_words
 
 # The feed tells what somebody did; photos and tracks only come along with it.
-_SILENT = {"photo", "voice_note", "patrol.tracked", "patrol.paused", "vehicle.tracked"}
+_SILENT = {"photo", "voice_note", "patrol.tracked", "patrol.paused", "vehicle.tracked", "station.readings"}
 TOLD = tuple(tag for tag in RECORDS if tag not in _SILENT)
 
 
@@ -51,6 +52,8 @@ async def state(request: Visit, session: AsyncSession) -> Response[str]:
         held = await quarantined.list_quarantined(session, reviewing, limit=1)
         contradictions = await conflicts.list_conflicts(session, reviewing, limit=1)
         context["counts"]["review"] = held.total + contradictions.total
+    if watching := with_right(request, "station.view"):
+        context["counts"]["alarms"] = await alarms.count_unhandled(session, watching)
     return render(request, "parts/state.html", **context)
 
 

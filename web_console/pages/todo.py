@@ -9,6 +9,7 @@ from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.alarms import service as alarms
 from backend.certificates import service as certificates
 from backend.cylinders import service as cylinders
 from backend.hazards import service as hazards
@@ -18,6 +19,7 @@ from backend.patrol import service as patrol
 from backend.scope import Caller, signed_in
 from sync.databases import beijing_today
 from web_console.lists import words_for
+from web_console.pages.alarms import REASONS
 from web_console.rendering import Visit, agoer, language_of, render, sayer, translate_into
 from web_console.visiting import with_right
 
@@ -53,6 +55,7 @@ class Asked:
     async def items(self) -> list[Item]:
         found: list[Item] = []
         for right, ask in (
+            ("station.view", self._alarms),
             ("hazard.view", self._leaks),
             ("hazard.view", self._works),
             ("hazard.view", self._hazards),
@@ -66,6 +69,38 @@ class Asked:
             if caller := with_right(self.request, right):
                 found += await ask(caller)
         return found
+
+    async def _alarms(self, caller: Caller) -> list[Item]:
+        """Each alarm that nobody has dealt with, the serious ones before all else; and stations gone silent."""
+        say, items = sayer(language_of(self.request)), []
+        for one in (await alarms.list_alarms(self.session, caller, acknowledged=False, limit=_MOST)).items:
+            value = f"{one.value:g} {one.unit}" if one.value is not None else ""
+            gone = self.t("已消除") if one.cleared_at else ""
+            items.append(
+                Item(
+                    urgency="now" if one.serious else "day",
+                    kind="alarms",
+                    shape="icon:notifications_active",
+                    tone="danger" if one.serious else "warn",
+                    title=" ".join(filter(None, (one.sensor_name, say(REASONS[one.reason]), value))),
+                    detail=" · ".join(filter(None, (one.station_name, self.ago(one.raised_at), gone))),
+                    href=f"/alarms?alarm={one.id}",
+                    action=self.t("处理"),
+                )
+            )
+        silent = await alarms.list_states(self.session, caller, silent=True)
+        return items + [
+            Item(
+                urgency="day",
+                kind="alarms",
+                shape="icon:cloud_off",
+                title=self.t("{name} 监控失联", name=each.station_name),
+                detail=self.t("最近 {ago}", ago=self.ago(each.at)),
+                href="/alarms?tab=stations",
+                action=self.t("查看"),
+            )
+            for each in silent[:_MOST]
+        ]
 
     async def _leaks(self, caller: Caller) -> list[Item]:
         page = await hazards.list_leaks(self.session, caller, limit=_MOST)
@@ -325,7 +360,7 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
         ("day", t("今日内"), "icon:schedule", "warn", [i for i in items if i.urgency == "day"]),
         ("later", t("稍后"), "icon:history", "", [i for i in items if i.urgency == "later"]),
     ]
-    names = {"hazards": t("隐患"), "works": t("施工"), "tasks": t("任务"), "other": t("其他")}
+    names = {"alarms": t("报警"), "hazards": t("隐患"), "works": t("施工"), "tasks": t("任务"), "other": t("其他")}
     tabs = [("all", t("全部"), len(items))]
     tabs += [(kind, name, sum(1 for i in items if i.kind == kind)) for kind, name in names.items()]
     return render(request, "parts/todo.html", groups=groups, tabs=tabs, total=len(items))
