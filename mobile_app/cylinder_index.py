@@ -1,7 +1,7 @@
 """Which cylinder a scan means, found in the unit's file itself: as quick with 100,000 cylinders as with ten.
 
 The keys of each cylinder (number, tag, former tags, public token) lie hashed beside the documents, so that the sealed
-file shows none of them; what has changed since the last look is taken up before the next.
+file shows none of them. They are written with the documents, as these arrive: no scan waits for them.
 """
 
 import hashlib
@@ -28,11 +28,21 @@ _KEY_BYTES = 16
 _KINDS = ("code", "tag", "token", "former")
 
 
-def catch_up(store: Store) -> None:
-    """Takes up what has changed; a transaction a chunk, so that a kill costs one chunk."""
-    if int(store.get_meta(_SEEN) or 0) >= store.update_seq:
-        return
+def follow(store: Store) -> None:
+    """From now on whatever is written to this file is found as soon as it is there."""
     store.extend(_NAME, _STEPS)
+    store.on_written = lambda: _take_up(store)
+
+
+def catch_up(store: Store) -> None:
+    """Takes up what was written while nothing followed."""
+    if int(store.get_meta(_SEEN) or 0) < store.update_seq:
+        store.extend(_NAME, _STEPS)
+        _take_up(store)
+
+
+def _take_up(store: Store) -> None:
+    """A transaction a chunk, so that a kill costs one chunk."""
     while True:
         seen = int(store.get_meta(_SEEN) or 0)
         changes = store.changes(seen, limit=_CHUNK)

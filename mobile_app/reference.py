@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from mobile_app import cylinder_index
+from mobile_app.own_tags import OwnTags
 from mobile_app.stores import Stores
 from sync.documents import BackendWritten, decode_backend
 from sync.documents.envelope import BackendDocument
@@ -35,6 +36,7 @@ NEAREST_PIPE_WITHIN_M = 50.0
 class Reference:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._own_tags = OwnTags(stores, self._archived)
         self._lock = threading.Lock()
         self._kinds: dict[str, tuple[tuple[tuple[str, int], ...], list[BackendWritten]]] = {}
 
@@ -63,13 +65,19 @@ class Reference:
         return list(self._of(InspectionReminder))
 
     def cylinder(self, code_or_uid: str) -> Cylinder | None:
-        """By number, tag UID (also one that was replaced) or the address of its public page."""
+        """By number, tag UID (also one that was replaced) or the address of its public page; with the tag that was
+        bound to it on this phone.
+        """
         wanted = code_or_uid.strip().upper()
-        found = (cylinder_index.find(store, wanted) for store in self._stores.units()) if wanted else ()
+        found = (self._archived(wanted) or self._own_tags.carrier(wanted)) if wanted else None
+        return self._own_tags.laid_over(found) if found is not None else None
+
+    def _archived(self, wanted: str) -> Cylinder | None:
+        found = (cylinder_index.find(store, wanted) for store in self._stores.units())
         return next((cylinder for cylinder in found if cylinder is not None), None)
 
     def index_cylinders(self) -> None:
-        """So that the first scan after a large download does not wait for it."""
+        """Those of a file that an older version of the app has written."""
         for store in self._stores.units():
             cylinder_index.catch_up(store)
 

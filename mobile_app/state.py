@@ -67,6 +67,8 @@ class AppState:
     tasks: tuple[Task, ...] = ()
     shift: ShiftChecked | None = None
     settings: CompanySettings | None = None
+    # Units whose data are still on their first way here.
+    downloading: set[str] = field(default_factory=set)
     inspections_due: tuple[InspectionReminder, ...] = ()
     lists: tuple[ChoiceList, ...] = ()
     status: SyncStatus = field(default_factory=SyncStatus)
@@ -205,6 +207,7 @@ class AppState:
             self.settings = await phone.settings()
         except NotReady:
             self.settings = None
+        self.downloading = await phone.downloading()
         self.inspections_due = tuple(await phone.inspections_due())
         for read_again in tuple(self.on_reload):
             await read_again()

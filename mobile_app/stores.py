@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from mobile_app import cylinder_index
 from sync.databases import DatabaseName, parse_database, quarter_of, unit_database
 from sync.store.records import RecordStore
 from sync.store.store import Store
 
 _SUFFIX = ".sqlite"
+_DOWNLOADING = "downloading"
 OwnKind = Literal["user", "media"]
 _OWN: tuple[OwnKind, ...] = ("user", "media")
 
@@ -65,6 +67,7 @@ class Stores:
         with self._lock:
             if name not in self._units:
                 self._units[name] = Store.open(self._path(name), seal=self._seal)
+                cylinder_index.follow(self._units[name])
             return self._units[name]
 
     def units(self) -> list[Store]:
@@ -73,6 +76,10 @@ class Stores:
 
     def unit_ids(self) -> list[str]:
         return [name.owner for name in self._names() if name.kind == "unit"]
+
+    def downloading(self) -> set[str]:
+        """Units whose first download is not whole: what a task needs may be missing."""
+        return {unit_id for unit_id in self.unit_ids() if is_downloading(self.unit(unit_id))}
 
     def drop_unit(self, unit_id: str) -> None:
         """Forgets a unit's reference data; own records never live there."""
@@ -132,6 +139,16 @@ class Stores:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{_SUFFIX}"
+
+
+def is_downloading(store: Store) -> bool:
+    return store.get_meta(_DOWNLOADING) == "1"
+
+
+def note_download(store: Store, *, whole: bool) -> None:
+    """A unit's file is being filled for the first time, or has everything now."""
+    if whole or store.update_seq == 0:
+        store.set_meta(_DOWNLOADING, "0" if whole else "1")
 
 
 def database_of(store: Store) -> str:

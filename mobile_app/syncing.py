@@ -9,18 +9,18 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from device_bridge.health import battery_percent, free_storage_bytes
 from mobile_app import errors
-from mobile_app.closed_quarters import drop_closed, still_to_sync, unsettled_databases
+from mobile_app.closed_quarters import drop_closed, still_to_sync
+from mobile_app.device_report import device_report
 from mobile_app.office_news import act_on_membership, newer_membership, take_receipts
 from mobile_app.phone import Phone
+from mobile_app.stores import is_downloading, note_download
 from mobile_app.sync_status import StatusBoard, SyncStatus
 from sync.databases import parse_database
 from sync.errors import Forbidden, NotFound, StoreError, SyncError, Unauthorized, Unreachable
@@ -185,8 +185,17 @@ class Syncing:
 
     async def _once(self, name: str, *, push: bool, pull: bool) -> None:
         async with self._remote(name) as remote:
-            replicator = self._replicator(await asyncio.to_thread(self._store, name), remote, push=push, pull=pull)
-            await self._guarded(name, replicator.run_once())
+            store = await asyncio.to_thread(self._store, name)
+            replicator = self._replicator(store, remote, push=push, pull=pull)
+            await self._guarded(name, replicator.run_once() if push else self._pull_whole(store, replicator))
+
+    async def _pull_whole(self, store: Store, replicator: "Replicator") -> None:
+        """A unit's data: no task starts before they are all here for the first time."""
+        await asyncio.to_thread(note_download, store, whole=False)
+        await replicator.run_once()
+        if await asyncio.to_thread(is_downloading, store):
+            await asyncio.to_thread(note_download, store, whole=True)
+            self.phone.tell()
 
     async def _live_until_replanned(self) -> None:
         """Replicates all databases live, until another quarter begins or the units change."""
@@ -205,7 +214,7 @@ class Syncing:
                         tasks.append(asyncio.create_task(self._photos_live(name, replicator)))
                     else:
                         self._live.append(replicator)
-                        tasks.append(asyncio.create_task(self._keep_live(name, replicator)))
+                        tasks.append(asyncio.create_task(self._keep_live(name, store, replicator)))
                 await tasks[0]
             finally:
                 self._live.clear()
@@ -221,8 +230,10 @@ class Syncing:
             if await asyncio.to_thread(self._planned) != plan:
                 return
 
-    async def _keep_live(self, name: str, replicator: "Replicator") -> None:
+    async def _keep_live(self, name: str, store: Store, replicator: "Replicator") -> None:
         while True:
+            if await asyncio.to_thread(is_downloading, store):
+                await self._guarded(name, self._pull_whole(store, replicator))
             await self._guarded(name, replicator.run_live(self._stop))
             await self._pause(ASK_AGAIN_S)
 
@@ -348,26 +359,11 @@ class Syncing:
         while True:
             if self._board.online:
                 with suppress(errors.WorkError, StoreError, msgspec.MsgspecError):
-                    answer = await self.phone.session.post("/api/devices/status", await asyncio.to_thread(self._device))
+                    report = await asyncio.to_thread(device_report, self.phone, self.status)
+                    answer = await self.phone.session.post("/api/devices/status", report)
                     at = msgspec.convert(answer["server_time"], datetime)
                     await asyncio.to_thread(self.phone.clock.take_server, at)
             await asyncio.sleep(STATUS_EVERY_S if self._board.online else OFFLINE_PAUSE_S)
-
-    def _device(self) -> dict[str, Any]:
-        own = [*self.phone.stores.all_own("user"), *self.phone.stores.all_own("media")]
-        oldest = min((at for store in own if (at := store.oldest_open_at()) is not None), default=None)
-        now = self.phone.clock.now().at
-        return {
-            "waiting": self.status.waiting,
-            "refused": self.status.refused,
-            "app_version": self.phone.session.app_version,
-            "storage_free_bytes": free_storage_bytes(Path(self.phone.data_dir)),
-            "battery_percent": battery_percent(),
-            # As long ago as this phone's clock has gone since, whatever time it shows.
-            "oldest_waiting_at": now - (datetime.now(UTC) - oldest) if oldest else None,
-            "clock_at": now,
-            "unsettled": unsettled_databases(self.phone.stores),
-        }
 
     # Inside
 

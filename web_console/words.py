@@ -93,6 +93,10 @@ CONFLICTS = {
     "cylinder.two_places": ("一瓶同时在两处", "In two places at once"),
     "filling.forbidden": ("不该充装的气瓶有充装记录", "A cylinder was filled that must not be"),
     "cylinder.used_after_scrapping": ("报废后仍被使用", "Used after it was scrapped"),
+    "cylinder.stamp_differs": ("瓶上钢印与档案不符", "The number stamped on the cylinder is another"),
+    "tag.bound_elsewhere": ("一张标签绑在两只瓶上", "One tag on two cylinders"),
+    "tag.replaced_other": ("换标签没有说明换下哪张", "A tag replaced another that nobody named"),
+    "tag.dead_again": ("作废的标签又被使用", "A dead tag was used again"),
 }
 
 # How the list of phones may be sorted.

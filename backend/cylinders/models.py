@@ -129,6 +129,9 @@ class CylinderMovement(Base):
     detail: Mapped[str] = mapped_column(default="")
     # Of 送检: who has it.
     inspection_body: Mapped[str] = mapped_column(default="")
+    # The number on the cylinder itself where it was another, and its photo.
+    stamped: Mapped[str] = mapped_column(default="")
+    stamp_photo: Mapped[str] = mapped_column(default="")
     point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000, spatial_index=False), nullable=True)
     # A scrapping that an administrator undid: it stays in the chain and moves nothing.
     withdrawn_at: Mapped[datetime | None]

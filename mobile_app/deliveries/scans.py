@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mobile_app.errors import FieldError
+from mobile_app.errors import FieldError, NotReady
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.reference import key_of
@@ -13,7 +13,7 @@ from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded, ScanMethod
 from sync.documents.reference import Cylinder
 from sync.documents.tasks import DeliveryTask
-from sync.rules.cylinders import RULES_VERSION, Purpose, Reason, Verdict, verdict
+from sync.rules.cylinders import RULES_VERSION, Purpose, Reason, Verdict, stamp_doubt, verdict
 from sync.rules.loading import OnBoard, loading_cautions
 
 
@@ -26,6 +26,8 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     photo_ids: tuple[str, ...] = ()
     # What is odd about it where it is to be loaded: called out, and left to the driver.
     cautions: tuple[Reason, ...] = ()
+    # The number on the cylinder is another than the archive's: said, and left to the office.
+    doubt: Reason | None = None
 
     @property
     def allowed(self) -> bool:
@@ -48,8 +50,12 @@ async def scan(
     photo: PhotoDraft | None = None,
     task_id: str = "",
 ) -> Scanned:
-    """`tag` is the tag as it was judged, where one was read; `stamped` the number on the cylinder, where compared."""
-    told, cylinder = await identify(phone, code, method, tag_uid=tag_uid, tag=tag, photo=photo)
+    """`tag` is the tag as it was judged, where one was read; `stamped` the number on the cylinder, where compared: one
+    that is not the tag's tells that the tag was moved.
+    """
+    told, cylinder = await identify(phone, code, method, tag_uid=tag_uid, tag=tag, photo=photo, stamped=stamped)
+    if cylinder is None and purpose != "return":
+        await refuse_to_guess(phone)
     found = verdict(
         cylinder,
         told.code if cylinder else code.strip() or tag_uid,
@@ -57,7 +63,7 @@ async def scan(
         purpose,
         tag_uid=tag_uid,
         tag_state=tag.reading.state if tag else "",
-        stamped=stamped,
+        stamped=stamped if tag_uid else "",
     )
     if not found.allowed:
         await phone.record(
@@ -70,7 +76,20 @@ async def scan(
             rules_version=RULES_VERSION,
         )
     photo_ids = (photo.id,) if photo and found.allowed else ()
-    return Scanned(verdict=found, scan=told, cylinder=cylinder, photo_ids=photo_ids)
+    doubt = stamp_doubt(cylinder, told.stamped)
+    return Scanned(verdict=found, scan=told, cylinder=cylinder, photo_ids=photo_ids, doubt=doubt)
+
+
+async def refuse_to_guess(phone: Phone) -> None:
+    """Unknown is no verdict while the archive is still on its way. Raises NotReady."""
+    if await phone.downloading():
+        raise NotReady(
+            "scan.downloading",
+            "气瓶档案还在下载，现在查不准",
+            "The cylinders' archive is still being downloaded",
+            action_zh="等下载完再扫",
+            action_en="scan again when it is here",
+        )
 
 
 async def identify(
@@ -81,9 +100,10 @@ async def identify(
     tag_uid: str = "",
     tag: TagRead | None = None,
     photo: PhotoDraft | None = None,
+    stamped: str = "",
 ) -> tuple[CylinderScan, Cylinder | None]:
     """`code` as read, also the address of the public page; an empty tag is told by its `tag_uid` alone. A typed number
-    needs a photo of the stamp.
+    needs a photo of the stamp; `stamped` is what stands there, where that is another number.
     """
     code = code.strip()
     if not code and not tag_uid:
@@ -109,6 +129,7 @@ async def identify(
         cylinder_id=key_of(cylinder.id) if cylinder else "",
         tag_uid=tag_uid,
         photo=photo.id if photo else "",
+        stamped=stamped.strip(),
     )
     return told, cylinder
 

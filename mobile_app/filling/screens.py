@@ -8,6 +8,7 @@ from mobile_app.components import bars, buttons, forms, panels, verdict
 from mobile_app.components.ui import Tap, Ui, card, column, row, scrolling, text
 from mobile_app.deliveries.screens import check_step
 from mobile_app.filling.state import FillingRun
+from mobile_app.scanning.screens import doubts
 from mobile_app.tags.screens import tag_notice
 from mobile_app.theme import GUTTER, VERDICT_HEIGHT
 from sync.documents.reference import Cylinder
@@ -110,7 +111,7 @@ def before_step(ui: Ui, run: FillingRun, *, on_fail: Tap) -> ft.Control:
         padding=ft.Padding.only(left=GUTTER, right=GUTTER, top=12),
     )
     title = ("充装前检查", "Check before filling")
-    return check_step(ui, run, on_fail=on_fail, title=title, below=[fields])
+    return check_step(ui, run, on_fail=on_fail, title=title, below=[*doubts(ui, run.doubt), fields])
 
 
 def _number(ui: Ui, run: FillingRun, name: str, title: str, unit: str) -> ft.Control:

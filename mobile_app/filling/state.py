@@ -27,6 +27,7 @@ from mobile_app.tags.work import Refreshed, refresh_after_filling
 from sync.documents.cylinders import CylinderScan
 from sync.documents.filling import CylinderFilled, FillingCheckedAfter, FillingCheckItem
 from sync.documents.reference import ListEntry
+from sync.rules.cylinders import Reason, stamp_doubt
 from sync.rules.filling import AFTER_LIST, BEFORE_LIST, WeightState
 
 NO_SCALE = FieldError(
@@ -74,6 +75,11 @@ class FillingRun:
     @property
     def step(self) -> str:
         return self.filling.step
+
+    @property
+    def doubt(self) -> Reason | None:
+        progress = self.filling.progress
+        return stamp_doubt(progress.cylinder, progress.scan.stamped) if progress.scan else None
 
     @property
     def target_gross_kg(self) -> float | None:
@@ -137,7 +143,13 @@ class FillingRun:
     async def _judged(self, scan: Scan) -> bool:
         scale = self._quiet_scale()
         found = await self.filling.scan(
-            scan.code, scan.method, tag_uid=scan.tag_uid, tag=scan.tag, photo=scan.photo, scale=scale
+            scan.code,
+            scan.method,
+            tag_uid=scan.tag_uid,
+            tag=scan.tag,
+            photo=scan.photo,
+            stamped=scan.stamped,
+            scale=scale,
         )
         return found.allowed
 

@@ -15,13 +15,14 @@ import msgspec
 from device_bridge.errors import DeviceError, DeviceGarbled
 from device_bridge.models import ScaleInfo, Weight
 from device_bridge.scale import FillingScale
-from mobile_app.deliveries.scans import identify
+from mobile_app.deliveries.scans import identify, refuse_to_guess
 from mobile_app.errors import FieldError, FillingBlocked, OutOfOrder
 from mobile_app.filling.gun import fill_up, settled_gross_kg
 from mobile_app.filling.progress import DRAFT, STEP_TITLES, Progress, Start, Step, fresh
 from mobile_app.filling.tables import last_filled_on, limits_of, permits, words_of
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
+from mobile_app.photos import photo_draft
 from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import CylinderScan, ScanMethod
 from sync.documents.filling import (
@@ -85,11 +86,16 @@ class Filling:
         tag_uid: str = "",
         tag: TagRead | None = None,
         photo: PhotoDraft | None = None,
+        stamped: str = "",
         scale: FillingScale | None = None,
     ) -> Verdict:
         """May this one be filled? A refusal is recorded, and locks the gun."""
         self.expect("scan")
-        told, cylinder = await identify(self.phone, code, method, tag_uid=tag_uid, tag=tag, photo=photo)
+        told, cylinder = await identify(
+            self.phone, code, method, tag_uid=tag_uid, tag=tag, photo=photo, stamped=stamped
+        )
+        if cylinder is None:
+            await refuse_to_guess(self.phone)
         found = may_fill(
             cylinder,
             told.code,
@@ -129,6 +135,8 @@ class Filling:
             "note": note,
         }
         scan, cylinder = self.scanned()
+        stamp = await photo_draft(self.phone, scan.photo) if scan.photo else None
+        photos = (*photos, stamp) if stamp else photos
         if not items_pass(items):
             failed = await self._failed(items)
             await self._refuse(scan, cylinder, (failed,), scale, photos=photos, **facts)

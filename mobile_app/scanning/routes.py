@@ -37,7 +37,8 @@ def ways(window: Window, scanning: Scanning) -> ft.Control:
 
 
 async def felt(window: Window, scanning: Scanning) -> None:
-    if scanning.shown is not None and (scanning.shown.cautions or not scanning.shown.allowed):
+    shown = scanning.shown
+    if shown is not None and (shown.cautions or shown.doubt or not shown.allowed):
         await window.warn_hand()
 
 

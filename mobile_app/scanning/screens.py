@@ -9,6 +9,7 @@ from mobile_app.components.ui import Tap, Ui, card, column, row, scrolling, seco
 from mobile_app.deliveries.scans import Scanned
 from mobile_app.scanning.state import Scanning
 from mobile_app.theme import ALLOWED_FILL, GUTTER, VERDICT_HEIGHT
+from sync.rules.cylinders import Reason
 
 
 def ways_to_scan(
@@ -58,6 +59,12 @@ def typed_number(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) ->
         scanning.typed = value
 
     entry = forms.entry(ui, "typed-code", ui.say("手输钢印号", "Type the stamped number"), scanning.typed, typed)
+
+    def stamped(value: str) -> None:
+        scanning.stamped = value
+
+    other = ui.say("瓶上钢印不一样时，填钢印", "The stamp, if it is another")
+    second = forms.entry(ui, "stamped", other, scanning.stamped, stamped)
     pictures = [scanning.stamp.picture.data] if scanning.stamp else []
     stamp = photos.strip(ui, pictures, on_stamp, ui.say("拍钢印", "Photo of the stamp"), identifier="stamp-photo")
     ready = bool(scanning.typed.strip()) and scanning.stamp is not None
@@ -67,7 +74,7 @@ def typed_number(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) ->
         else ui.say("输号并拍钢印后，才能查", "Number and photo first")
     )
     check = buttons.primary(ui, "scan-typed", words, on_typed if ready else None)
-    return card(ui, column([entry, stamp, check], spacing=10))
+    return card(ui, column([entry, second, stamp, check], spacing=10))
 
 
 def loading_screen(
@@ -150,6 +157,7 @@ def verdict_screen(
     reason, advice = _reason(ui, found)
     if allowed:
         actions: list[ft.Control] = [
+            *doubts(ui, found.doubt),
             *extra,
             buttons.outlined(
                 ui, "put-back", ui.say("不是这只", "Not this one"), on_back, glyph=ft.Icons.UNDO_ROUNDED, height=64
@@ -181,12 +189,20 @@ def verdict_screen(
     )
 
 
+def doubts(ui: Ui, doubt: Reason | None) -> list[ft.Control]:
+    if doubt is None:
+        return []
+    said = ui.say(f"{doubt.zh}。{doubt.action_zh}", f"{doubt.en}: {doubt.action_en}")
+    return [panels.notice(ui, said, kind="warn")]
+
+
 def _caution_screen(ui: Ui, found: Scanned, *, heading: str, on_keep: Tap, on_back: Tap) -> ft.Control:
     """Allowed, and yet odd: called out before it is on the vehicle; the driver decides."""
     first = found.cautions[0]
     others = [ui.say(each.zh, each.en) for each in found.cautions[1:]]
     actions: list[ft.Control] = [
         *(panels.notice(ui, words, kind="warn") for words in others),
+        *doubts(ui, found.doubt),
         buttons.outlined(
             ui,
             "keep",

@@ -69,6 +69,18 @@ class Answer(msgspec.Struct, frozen=True):
     code: str
     tag: Tag | None = None
     photo: PhotoDraft | None = None
+    stamped: str = ""
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read, before anybody has judged it."""
+
+    code: str
+    method: ScanMethod
+    tag_uid: str = ""
+    tag: TagRead | None = None
+    photo: PhotoDraft | None = None
+    stamped: str = ""
 
 
 async def tag_near(app: AppState) -> tuple[str, str]:
@@ -101,6 +113,8 @@ class Scanning:
     purpose: Purpose
     task_id: str = ""
     typed: str = ""
+    # What the stamp says, where it is not the number that was typed.
+    stamped: str = ""
     stamp: PhotoDraft | None = None
     shown: Scanned | None = None
     kept: tuple[Scanned, ...] = ()
@@ -151,7 +165,7 @@ class Scanning:
             await self.app.attempt(_refuse(self.faults[0] if self.faults else NOTHING_READ))
 
     async def scan_typed(self) -> None:
-        await self._offer("typed", Answer(self.typed, photo=self.stamp))
+        await self._offer("typed", Answer(self.typed, photo=self.stamp, stamped=self.stamped))
 
     async def _offer(self, method: ScanMethod, answer: Answer) -> None:
         """First come, first served: a tag that was read meanwhile stays on the screen."""
@@ -164,33 +178,40 @@ class Scanning:
         way = msgspec.convert(method, ScanMethod)
         read = await self.app.attempt(judge_tag(self.app.phone, answer.tag)) if answer.tag else None
         code = read.code if read else answer.code
-        await self._judge(code, way, tag_uid=answer.tag.uid if answer.tag else "", tag=read, photo=answer.photo)
+        uid = answer.tag.uid if answer.tag else ""
+        scan = Scan(code=code, method=way, tag_uid=uid, tag=read, photo=answer.photo, stamped=answer.stamped)
+        await self._judge(scan)
 
     async def take_stamp(self, picture: bytes, source: PhotoSource) -> None:
         self.stamp = await self.app.attempt(take_photo(self.app.phone, picture, source=source)) or self.stamp
 
-    async def _judge(
-        self,
-        code: str,
-        method: ScanMethod,
-        *,
-        tag_uid: str = "",
-        tag: TagRead | None = None,
-        photo: PhotoDraft | None = None,
-    ) -> None:
-        phone, purpose, task_id = self.app.phone, self.purpose, self.task_id
-        work = scan(phone, code, method, purpose, tag_uid=tag_uid, tag=tag, photo=photo, task_id=task_id)
+    async def _judge(self, read: Scan) -> None:
+        work = scan(
+            self.app.phone,
+            read.code,
+            read.method,
+            self.purpose,
+            tag_uid=read.tag_uid,
+            tag=read.tag,
+            photo=read.photo,
+            stamped=read.stamped,
+            task_id=self.task_id,
+        )
         found = await self.app.attempt(work)
         if found is not None:
             if self.purpose == "loading":
                 found = await self.app.attempt(self._call_out(found)) or found
-            self.shown, self.typed, self.stamp = found, "", None
+            self.shown = found
+            self.forget_typed()
 
     async def _call_out(self, found: Scanned) -> Scanned:
         """A wrong cylinder is told while it is still in the hand."""
         phone, code = self.app.phone, found.scan.code
         board, empty = await load_list(phone), await came_back_empty(phone, code)
         return await called_out(phone, found, self.kept, board=board, came_back_empty=empty)
+
+    def forget_typed(self) -> None:
+        self.typed, self.stamped, self.stamp = "", "", None
 
     def put_back(self) -> None:
         """Not this one: on to the next."""
@@ -227,16 +248,6 @@ class Scanning:
         return True
 
 
-class Scan(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read, before anybody has judged it."""
-
-    code: str
-    method: ScanMethod
-    tag_uid: str = ""
-    tag: TagRead | None = None
-    photo: PhotoDraft | None = None
-
-
 @ft.observable
 @dataclass
 class PlainScanning(Scanning):
@@ -244,15 +255,7 @@ class PlainScanning(Scanning):
 
     on_code: Callable[[Scan], Awaitable[None]] | None = None
 
-    async def _judge(
-        self,
-        code: str,
-        method: ScanMethod,
-        *,
-        tag_uid: str = "",
-        tag: TagRead | None = None,
-        photo: PhotoDraft | None = None,
-    ) -> None:
+    async def _judge(self, read: Scan) -> None:
         if self.on_code is not None:
-            await self.on_code(Scan(code=code, method=method, tag_uid=tag_uid, tag=tag, photo=photo))
-        self.typed, self.stamp = "", None
+            await self.on_code(read)
+        self.forget_typed()

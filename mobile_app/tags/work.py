@@ -17,11 +17,11 @@ from mobile_app import devices
 from mobile_app.errors import FieldError, NotReady
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
-from mobile_app.reference import key_of
 from mobile_app.tags.reading import TagRead, judge_tag, tag_keys
 from sync.documents.cylinders import CylinderScan
 from sync.documents.reference import Cylinder
 from sync.documents.tags import TagBound, TagKind, TagWritten
+from sync.rules.cylinders import plain_uid
 
 JOURNAL = "tags/writing/"
 Occasion = Literal["bound", "filled", "delivered"]
@@ -145,6 +145,8 @@ async def bind_tag(
             action_en="sync once with a network",
         )
     found = await judge_tag(phone, await reader.read())
+    # With what has been bound to it since it was chosen.
+    cylinder = await phone.cylinder(cylinder.code) or cylinder
     await _require_bindable(phone, found, cylinder, replaces, reason, replace_foreign=replace_foreign)
     uid = found.tag.uid
     writing = Writing(
@@ -225,9 +227,8 @@ async def _page_of(phone: Phone, cylinder: Cylinder) -> str:
 
 async def _already_bound_here(phone: Phone, uid: str, cylinder: Cylinder) -> bool:
     """Bound before, and only the writing is to be done again."""
-    if cylinder.tag_uid.upper() == uid:
-        return True
-    return any(b.tag_uid == uid and b.scan.cylinder_id == key_of(cylinder.id) for b in await phone.recorded(TagBound))
+    known = await phone.cylinder(uid)
+    return known is not None and known.id == cylinder.id and plain_uid(known.tag_uid) == uid
 
 
 async def _require_bindable(
@@ -271,12 +272,9 @@ async def _require_bindable(
 
 
 async def _bound_to(phone: Phone, found: TagRead, cylinder: Cylinder) -> str:
-    """Another cylinder whose tag this is: by the archive, by this phone's own records, or by the tag's proved word."""
+    """Another cylinder whose tag this is: by what the phone knows, or by the tag's proved word."""
     known = await phone.cylinder(found.tag.uid)
     if known is not None and known.id != cylinder.id:
         return known.code
-    for bound in await phone.recorded(TagBound):
-        if bound.tag_uid == found.tag.uid and bound.scan.cylinder_id != key_of(cylinder.id):
-            return bound.scan.code
     content = found.reading.content
     return content.code if content and content.code and content.code != cylinder.code else ""

@@ -51,6 +51,8 @@ def _sheet(window: Window, line: AgendaLine) -> ft.Control:
     if line.key != SHIFT and window.desk.app.shift is None and not line.done:
         warning = ui.say("还没有开工体检", "The shift check is still to be done")
     startable = not line.done or line.key == SHIFT
+    if startable and not today.ready(line):
+        startable, word = False, ui.say("正在下载…", "Downloading…")
 
     async def start(*_: Any) -> None:
         if line.key == FILLING:

@@ -64,6 +64,14 @@ class Today:
         found = self.app.task(line.key)
         return found is not None and found.local == "running"
 
+    def ready(self, line: AgendaLine) -> bool:
+        """Whether all that the work needs is on this phone; the first sync brings it."""
+        if line.key == SHIFT or self.running(line):
+            return True
+        app, unit_id = self.app, line.task.unit_id if line.task else ""
+        waiting = unit_id in app.downloading if unit_id else bool(app.downloading)
+        return app.settings is not None and not waiting
+
     async def look(self) -> None:
         if self._is_filler():
             self.unfinished = await self.app.phone.draft(DRAFT) is not None

@@ -27,13 +27,16 @@ class TagSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class CylinderScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How a cylinder was told: `code` as read; `cylinder_id` as known to the phone, empty when it is not."""
+    """How a cylinder was told: `code` as read; `cylinder_id` as known to the phone, empty when it is not; `stamped`
+    where the number on the cylinder itself is another.
+    """
 
     code: Annotated[Word, label("气瓶编号", "Cylinder code", min_length=1)]
     method: Annotated[ScanMethod, label("识读方式", "Read by")]
     cylinder_id: Word = ""
     tag_uid: Annotated[Word, label("标签 UID", "Tag UID")] = ""
     photo: Annotated[Word, label("钢印照片", "Photo of the stamp")] = ""
+    stamped: Annotated[Word, label("瓶上钢印", "Stamped number")] = ""
     tag: Annotated[TagSaid, label("标签内容", "What the tag says")] | None = None
 
 

@@ -112,6 +112,25 @@ def _against_tag(cylinder: Cylinder, tag_uid: str, tag_state: str, stamped: str)
         )
 
 
+def stamp_differs(code: str, stamped: str) -> bool:
+    """Whether the number on the cylinder is another than the archive's, however it is spaced; nothing stamped differs
+    from nothing.
+    """
+    return bool(stamped.strip()) and plain_uid(stamped) != plain_uid(code)
+
+
+def stamp_doubt(cylinder: Cylinder | None, stamped: str) -> Reason | None:
+    """Told to the worker and settled by the office; no cylinder is refused for it."""
+    if cylinder is None or not stamp_differs(cylinder.code, stamped):
+        return None
+    return _reason(
+        "stamp_differs",
+        f"瓶上钢印 {stamped.strip()}，档案是 {cylinder.code}",
+        f"Stamped {stamped.strip()}, on record as {cylinder.code}",
+        action=("再核对一次；办公室会收到照片", "look once more; the office gets the photo"),
+    )
+
+
 def _void(cylinder: Cylinder) -> frozenset[str]:
     return frozenset(map(plain_uid, cylinder.former_tags))
 

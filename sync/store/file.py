@@ -16,6 +16,9 @@ from sync.store.seal import Seal
 REVS_LIMIT = 1000
 
 
+def _nothing() -> None: ...
+
+
 def is_disk_error(error: BaseException) -> bool:
     """Whether the file failed, and not what was asked of it (a closed store, a row that is there already)."""
     return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
@@ -58,6 +61,9 @@ class StoreFile:
         # A hub's, too: contents stay until `compact`, so that what a phone was told is saved can still be read
         # however often its author writes over it before the backend has.
         self.keeps_superseded = False
+        # Called at the end of a transaction that wrote documents, inside it: what is derived from them (in tables of
+        # one's own) is there whenever they are.
+        self.on_written: Callable[[], None] = _nothing
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:
@@ -83,6 +89,8 @@ class StoreFile:
                     self._written_seq = 0
                 yield self._writer
                 if outermost:
+                    if self._written_seq > self._update_seq:
+                        self.on_written()
                     self._writer.execute("COMMIT")
             except BaseException as error:
                 if outermost and self._writer.in_transaction:

@@ -1,23 +1,19 @@
 """Takes the drawn steps in one town, one after the other, while everything in it goes on by itself."""
 
 import contextlib
-import json
 import os
-import shutil
 import signal
-import sqlite3
 import time
-import uuid
-from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from tests.faults.checker import check
+from tests.faults.copies import Copies
+from tests.faults.dishonest import Dishonest
 from tests.faults.draws import PHONES, Step
-from tests.faults.evidence import gather, read_journal
+from tests.faults.evidence import gather
 from tests.faults.hub import ADMIN
-from tests.faults.world import PASSWORD, World, http, until
+from tests.faults.ledger import files_in, one_of
+from tests.faults.world import World, until
 from tests.faults.zygote import Program
 
 # Long enough for the sweep that finds by itself what every hint has missed.
@@ -27,23 +23,20 @@ _WAKE_S = 5.0
 _ANSWER_S = 60.0
 
 
-class Player:
+class Player(Dishonest):
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._ledger: dict[str, Any] = {"lost": {}, "acts": [], "restored": []}
+        super().__init__(world)
         self._due: list[tuple[int, str, int]] = []
         self._owed = [0] * PHONES
         self._open = [False] * PHONES
-        self._tokens: dict[int, tuple[dict[str, Any], float]] = {}
-        self._copies = {"hub": 0, "postgres": 0, **{f"phone{n}": 0 for n in range(PHONES)}}
-        self._number = 0
+        self.copies = Copies(world)
 
     # From the first step to the last finding
 
     def start(self) -> None:
         """The whole town as it was when it was founded; that is also the first copy of everything."""
         world = self._world
-        self.keep()
+        self.copies.keep()
         world.start_servers()
         for number in range(PHONES):
             world.start_link()
@@ -105,7 +98,7 @@ class Player:
         """A report about works that somebody has found, perhaps one that is not in the office yet."""
         works = [entry for entry in self._journaled() if entry["id"].startswith("works.") and _found(entry)]
         if works:
-            self._tell(phone, "record", kind="works", about=_one_of(works, which)["id"])
+            self._tell(phone, "record", kind="works", about=one_of(works, which)["id"])
 
     def _do_sync(self, phone: int) -> None:
         self._tell(phone, "wake")
@@ -183,7 +176,7 @@ class Player:
         pids = self._world.postgres.backends(self._world.database)
         if pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(_one_of(pids, which), signal.SIGKILL)
+                os.kill(one_of(pids, which), signal.SIGKILL)
         until(self._world.postgres.answers, "PostgreSQL to recover")
 
     def _do_full(self, who: str, phone: int, share: float) -> None:
@@ -191,7 +184,7 @@ class Player:
         folder = self._world.phone_data(phone) if who == "phone" else self._world.hub_data
         program = self._running(phone) if who == "phone" else self._world.hub
         if program is not None and program.alive:
-            largest = max((path.stat().st_size for path in _files(folder)), default=0)
+            largest = max((path.stat().st_size for path in files_in(folder)), default=0)
             program.limit_file_size(int(largest * share))
 
     def _do_space(self, phone: int) -> None:
@@ -201,22 +194,22 @@ class Player:
 
     def _do_copy_hub(self) -> None:
         self._down("hub")
-        self._copy("hub")
+        self.copies.copy("hub")
         self._world.start_hub()
 
     def _do_copy_postgres(self) -> None:
-        self._copy("postgres")
+        self.copies.copy("postgres")
 
     def _do_copy_phone(self, phone: int) -> None:
         self._end(phone)
-        self._copy(f"phone{phone}")
+        self.copies.copy(f"phone{phone}")
         self._phone(phone)
 
     def _do_old_hub(self, phone: int, more: int, copy: str) -> None:
         if more:
             self._down("worker")
         self._down("hub")
-        self._put_back("hub", copy)
+        self.copies.put_back("hub", copy)
         self._ledger["hub_put_back"] = True
         self._survey()
         self._world.start_hub()
@@ -231,101 +224,15 @@ class Player:
 
     def _do_old_postgres(self, copy: str) -> None:
         """The servers run on, with all that they keep in memory."""
-        self._put_back("postgres", copy)
+        self.copies.put_back("postgres", copy)
         self._survey()
 
     def _do_old_phone(self, phone: int, copy: str) -> None:
         self._end(phone)
-        self._put_back(f"phone{phone}", copy)
+        self.copies.put_back(f"phone{phone}", copy)
         self._survey()
         self._ledger["restored"].append(self._world.people[phone]["device_id"])
         self._phone(phone)
-
-    # What no honest phone does
-
-    def _do_foreign(self, phone: int, which: float, rev: str) -> None:
-        """A second first revision of his own record, perhaps before the true one has come."""
-        mine = [entry for entry in self._journaled(phone) if entry["database"] == "user"]
-        if mine and (member := self._member(phone)):
-            entry = _one_of(mine, which)
-            document = {**entry["body"], "note": "another", "_id": entry["id"], "_rev": rev}
-            self._act(member, entry["id"], rev, document)
-
-    def _do_edit(self, phone: int, which: float) -> None:
-        if (member := self._member(phone)) and (document := self._own(member, which)):
-            before = document.pop("_rev")
-            rev = f"2-{uuid.uuid5(uuid.NAMESPACE_OID, before).hex}"
-            revisions = {"start": 2, "ids": [rev[2:], before.partition("-")[2]]}
-            self._act(member, document["_id"], rev, document | {"note": "edited", "_rev": rev, "_revisions": revisions})
-
-    def _do_delete(self, phone: int, which: float) -> None:
-        if (member := self._member(phone)) and (document := self._own(member, which)):
-            path = f"{member['user']}/{document['_id']}?rev={document['_rev']}"
-            status, answer = http("DELETE", f"{self._world.hub_url}/{path}", **member["bearer"])
-            if status == 200:
-                self._ledger["acts"].append({"id": document["_id"], "rev": answer["rev"]})
-                self._note()
-
-    def _do_forge(self, phone: int, what: str, which: float, state: str, key: str) -> None:
-        if not (member := self._member(phone)):
-            return
-        mine = [entry for entry in self._journaled(phone) if entry["database"] == "user"]
-        doc_id, fields = f"task.patrol:{key}", {"type": "task.patrol", "staff_id": member["staff_id"], "title": "演示"}
-        if what != "task":
-            named = _one_of(mine, which)["id"] if mine else "hazard.reported:none"
-            entries = [{"record_id": named, "rev": self._rev_of(member, named), "state": state}]
-            doc_id = f"receipt:{key}"
-            fields = {"type": "receipt", "device_id": member["device_id"], "issued_at": "2031-01-01T00:00:00Z"}
-            fields |= {"entries": entries}
-        rev = f"1-{key * 2}{'0' * 8}"
-        document = {"_id": doc_id, "_rev": rev, "schema_version": 1, "signature": f"{key}.{'A' * 86}", **fields}
-        if what == "overwritten receipt" and (there := self._receipt(member, which)):
-            doc_id, rev = there["_id"], f"2-{key * 2}{'0' * 8}"
-            revisions = {"start": 2, "ids": [rev[2:], there["_rev"].partition("-")[2]]}
-            document |= {"_id": doc_id, "_rev": rev, "_revisions": revisions}
-        self._act(member, doc_id, rev, document)
-
-    def _act(self, member: dict[str, Any], doc_id: str, rev: str, document: dict[str, Any]) -> None:
-        # Noted before it is done: an answer that is lost on its way leaves a revision that was not honest.
-        self._ledger["acts"].append({"id": doc_id, "rev": rev})
-        self._note()
-        url = f"{self._world.hub_url}/{member['user']}/_bulk_docs"
-        http("POST", url, {"new_edits": False, "docs": [document]}, **member["bearer"])
-
-    def _member(self, phone: int) -> dict[str, Any] | None:
-        """He signs in from a computer of his own with his phone's name; None while the office does not answer."""
-        known, until_s = self._tokens.get(phone, ({}, 0.0))
-        if time.monotonic() < until_s:
-            return known
-        person = self._world.people[phone]
-        device = {"device_id": person["device_id"], "name": "own"}
-        asked = {"staff_number": person["number"], "password": PASSWORD, "device": device}
-        status, answer = http("POST", f"{self._world.office_url}/api/sign-in", asked)
-        if status != 200:
-            return None
-        bearer = {"Authorization": f"Bearer {answer['access_token']}"}
-        member = {**person, "bearer": bearer, "user": answer["databases"]["user"][0]}
-        self._tokens[phone] = (member, time.monotonic() + 4)
-        return member
-
-    def _own(self, member: dict[str, Any], which: float) -> dict[str, Any] | None:
-        """One of his submitted records as the hub has it."""
-        rows = self._rows(member)
-        mine = [row["doc"] for row in rows if row["id"].startswith(("hazard.", "works.")) and _first(row["doc"])]
-        return _one_of(mine, which) if mine else None
-
-    def _receipt(self, member: dict[str, Any], which: float) -> dict[str, Any] | None:
-        receipts = [row["doc"] for row in self._rows(member) if row["id"].startswith("receipt:") and _first(row["doc"])]
-        return _one_of(receipts, which) if receipts else None
-
-    def _rev_of(self, member: dict[str, Any], doc_id: str) -> str:
-        revs = [row["doc"]["_rev"] for row in self._rows(member) if row["id"] == doc_id]
-        return revs[0] if revs else "1-0"
-
-    def _rows(self, member: dict[str, Any]) -> list[dict[str, Any]]:
-        url = f"{self._world.hub_url}/{member['user']}/_all_docs?include_docs=true"
-        status, answer = http("GET", url, **member["bearer"])
-        return list(answer["rows"]) if status == 200 else []
 
     # Phones
 
@@ -380,91 +287,11 @@ class Player:
                 getattr(self._world, f"start_{name}")()
         self._due = [each for each in left if each[0] > self._number - 10]
 
-    # Copies
-
-    def _copy(self, name: str) -> None:
-        turn = self._copies[name]
-        if name == "postgres":
-            self._world.postgres.copy(self._world.database, f"{self._world.database}_{turn}")
-        else:
-            target = self._copied(name, turn)
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(self._original(name), target)
-        self._copies[name] = turn + 1
-
-    def _put_back(self, name: str, copy: str) -> None:
-        turn = self._copies[name] - 1 if copy == "latest" else 0
-        if name == "postgres":
-            self._world.postgres.copy(f"{self._world.database}_{turn}", self._world.database)
-        else:
-            shutil.rmtree(self._original(name))
-            shutil.copytree(self._copied(name, turn), self._original(name))
-
-    def _original(self, name: str) -> Path:
-        return self._world.hub_data if name == "hub" else self._world.phone_data(int(name.removeprefix("phone")))
-
-    def _copied(self, name: str, turn: int) -> Path:
-        return self._world.folder / "copies" / f"{name}-{turn}"
-
-    def keep(self) -> None:
-        """A copy of everything, to be put back."""
-        for name in self._copies:
-            self._copy(name)
-
     def put_all_back(self) -> None:
         self._down("hub")
-        for name in self._copies:
-            self._put_back(name, "latest")
+        self.copies.put_all_back()
         self._world.start_hub()
-
-    def drop_copies(self) -> None:
-        for turn in range(self._copies["postgres"]):
-            self._world.postgres.drop(f"{self._world.database}_{turn}")
-
-    # The ledger
-
-    def _journaled(self, phone: int | None = None) -> list[dict[str, Any]]:
-        numbers = range(PHONES) if phone is None else [phone]
-        paths = [self._world.journal(number) for number in numbers]
-        return [entry for path in paths if path.exists() for entry in read_journal(path)]
-
-    def _survey(self) -> None:
-        """After something was put back: records that no copy is left of are lost for good, and nobody can help it."""
-        folders = [self._world.folder / "phones", self._world.hub_data]
-        there = {doc_id for folder in folders for path in _files(folder) for doc_id in _ids(path)}
-        with psycopg.connect(self._world.url) as connection:
-            rows = connection.execute("SELECT id FROM facts UNION SELECT doc_id FROM quarantine")
-            there |= {row[0] for row in rows}
-        for entry in self._journaled():
-            if entry["id"] not in there:
-                self._ledger["lost"].setdefault(entry["id"], f"step {self._number}")
-        self._note()
-
-    def _note(self) -> None:
-        (self._world.folder / "ledger.json").write_text(json.dumps(self._ledger))
-
-
-def _one_of(things: list[Any], which: float) -> Any:
-    return things[int(which * len(things))]
 
 
 def _found(entry: dict[str, Any]) -> bool:
     return bool(entry["body"].get("kind", "found") == "found")
-
-
-def _first(document: dict[str, Any]) -> bool:
-    return str(document["_rev"]).startswith("1-")
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def _ids(path: Path) -> set[str]:
-    """Documents in a store's file that nobody may have open; none in one whose making was cut off."""
-    if path.suffix not in {".sqlite", ".db"}:
-        return set()
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'docs'").fetchall():
-            return set()
-        return {row[0] for row in connection.execute("SELECT id FROM docs")}

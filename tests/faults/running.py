@@ -74,7 +74,7 @@ def run_seed(town: Town, seed: int, steps: list[Step] | None = None) -> float:
         raise Failed(_told(seed, steps, [f"{type(error).__name__}: {error}"], world.folder)) from error
     finally:
         world.stop()
-        player.drop_copies()
+        player.copies.drop()
         town.postgres.drop(world.database)
     shutil.rmtree(world.folder, ignore_errors=True)
     return time.monotonic() - started

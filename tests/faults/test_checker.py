@@ -100,11 +100,11 @@ def quiet(town: Town) -> Iterator[Healed]:
         assert player.findings() == []
         for program in (*world.phones, world.worker, world.office):
             world.kill(program)
-        player.keep()
+        player.copies.keep()
         yield Healed(world, player)
     finally:
         world.stop()
-        player.drop_copies()
+        player.copies.drop()
         town.postgres.drop(world.database)
 
 

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from mobile_app import cylinder_index
+from mobile_app.reference import Reference
+from mobile_app.stores import Stores
 from sync.documents.envelope import encode_body
 from sync.store.models import Document
 from sync.store.store import Store
@@ -53,6 +55,18 @@ class TestFind:
         held = store.get("reference.cylinder:sh0001")
         store.put("reference.cylinder:sh0001", b"{}", rev=held.rev, deleted=True)
         assert code(store, "SH0001") == code(store, "04BB") == ""
+
+    def test_what_is_downloaded_is_found_without_anybody_waiting_for_it(self, tmp_path: Path) -> None:
+        """The index is written with the documents, so the first scan after a large download has nothing to read."""
+        stores = Stores(tmp_path, "li", seal=b"k" * 16)
+        unit = stores.unit("u1")
+        unit.put_many(Document(each.id, "", encode_body(each)) for each in map(cylinder, map(str, range(MANY))))
+        began = time.perf_counter()
+        found = Reference(stores).cylinder("4999")
+        assert time.perf_counter() - began < 0.05
+        assert found is not None
+        assert unit.get_meta("cylinder_index_seen") == str(unit.update_seq)
+        stores.close()
 
     def test_an_empty_file_has_nothing(self, store: Store) -> None:
         assert code(store, "SH0001") == ""

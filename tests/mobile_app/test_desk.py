@@ -13,6 +13,7 @@ from mobile_app.desk import Desk
 from mobile_app.hazards.state import FindingForm
 from mobile_app.preferences import Preferences, keep_preferences
 from mobile_app.state import AppState
+from mobile_app.stores import note_download
 from sync.documents.forms import form_of
 from sync.documents.hazards import LeakSuspected, ThirdPartyWorksReported
 from sync.documents.reference import InspectionReminder
@@ -61,6 +62,23 @@ class TestInspectionsDue:
         phones.put(store, [msgspec.structs.replace(told, overdue=0, due=((7, 0), (30, 0), (60, 0)), codes=())])
         await desk.app.reload()
         assert desk.today.inspections_due() == ""
+
+
+class TestReady:
+    async def test_a_task_starts_once_the_unit_s_data_are_whole_and_by_itself(self, desk: Desk) -> None:
+        (line,) = [line for line in desk.today.lines() if line.key == town.PATROL.id]
+        assert desk.today.ready(line)
+        note_download(store := desk.app.phone.stores.unit(phones.UNIT_ID), whole=False)
+        await desk.app.reload()
+        assert desk.today.ready(line)  # it was here before: that is no first download
+        store.set_meta("downloading", "1")
+        await desk.app.reload()
+        assert not desk.today.ready(line)
+        note_download(store, whole=True)
+        await desk.app.reload()
+        assert desk.today.ready(line)
+        desk.app.settings = None
+        assert not desk.today.ready(line)
 
 
 class TestDesk:

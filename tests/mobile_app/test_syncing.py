@@ -14,6 +14,7 @@ from mobile_app.hazards.work import report_hazard
 from mobile_app.office_news import take_receipts
 from mobile_app.phone import Phone
 from mobile_app.photos import take_photo
+from mobile_app.stores import is_downloading
 from mobile_app.syncing import Syncing
 from qixun.bench.link import slow_link
 from sync.documents.patrol import PatrolStarted
@@ -30,6 +31,7 @@ from tests.mobile_app.phones import (
     SETTINGS,
     STAFF_ID,
     UNIT_ID,
+    cylinder,
     jpeg,
     lay_out,
     open_phone,
@@ -79,6 +81,31 @@ async def until(syncing: Syncing, seconds: float = 10, **wanted: object) -> None
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"{wanted} was waited for, but it is {syncing.status}") from None
+
+
+class TestFirstDownload:
+    async def test_no_task_starts_before_the_unit_s_data_are_whole(
+        self, office: Office, phone: Phone, syncing: Syncing
+    ) -> None:
+        office.roles = [f"device:{DEVICE_ID}"]
+        phone.session.drop_token()
+        await syncing.sync_now()
+        assert [found.task.id for found in await phone.tasks()] == [PATROL.id]
+        assert await phone.downloading() == {UNIT_ID}
+        told: list[bool] = []
+        phone.subscribe(lambda: told.append(is_downloading(phone.stores.unit(UNIT_ID))))
+        office.roles.append(f"unit:{UNIT_ID}")
+        phone.session.drop_token()
+        await syncing.sync_now()
+        assert await phone.downloading() == set()
+        assert told[-1] is False
+        assert (await phone.settings()).company_name == SETTINGS.company_name
+        # Later data are no first download: the work goes on with what is here.
+        office.post(UNIT, cylinder("SH0100"))
+        office.roles = [f"device:{DEVICE_ID}"]
+        phone.session.drop_token()
+        await syncing.sync_now()
+        assert await phone.downloading() == set()
 
 
 class TestSignIn:

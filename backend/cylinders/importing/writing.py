@@ -12,7 +12,7 @@ from backend.bulk import Row, Rows, insert_rows, one_of
 from backend.changes import service as changes
 from backend.cylinders.importing.plan import Plan
 from backend.cylinders.models import Cylinder, CylinderMovement, Scrapping
-from backend.cylinders.service.dead_tags import bury_all
+from backend.cylinders.service.dead_tags import bury_scrapped
 from backend.cylinders.service.movements import adopt
 from backend.cylinders.service.office import OfficeMovement, record_office_movements
 from backend.cylinders.service.posting import POSTED, document
@@ -92,7 +92,7 @@ async def _scrap(session: AsyncSession, caller: Caller | None, ids: Sequence[str
         for cylinder in cylinders
     }
     await insert_rows(session, Scrapping, list(scrappings.values()))
-    await bury_all(session, {c.tag_uid: c for c in cylinders if c.tag_uid}, "scrapped")
+    await bury_scrapped(session, cylinders)
     moves = [
         OfficeMovement(record_id=f"scrapping:{scrappings[c.id]['id']}", kind="scrapped", cylinder=c, at=now)
         for c in cylinders

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.bulk import insert_new, one_of
 from backend.cylinders.models import Cylinder, DeadTag
 from backend.cylinders.rules import plain_uid
+from backend.cylinders.tag_models import CylinderTag
 from backend.errors import ConflictingError
 
 Death = Literal["scrapped", "replaced", "torn"]
@@ -24,22 +25,28 @@ async def dead_among(session: AsyncSession, tag_uids: Collection[str]) -> dict[s
     wanted = sorted({plain for uid in tag_uids if (plain := plain_uid(uid))})
     if not wanted:
         return {}
-    # A cylinder that a record from the field scrapped, too.
-    carried = func.upper(func.replace(Cylinder.tag_uid, ":", ""))
-    scrapped = await session.scalars(
-        select(carried).where(Cylinder.scrapped, Cylinder.tag_uid != "", one_of(carried, wanted))
-    )
-    found: dict[str, Death] = dict.fromkeys(scrapped, "scrapped")
     rows = await session.execute(select(DeadTag.tag_uid, DeadTag.reason).where(one_of(DeadTag.tag_uid, wanted)))
-    return found | {uid: msgspec.convert(reason, Death) for uid, reason in rows}
+    return {uid: msgspec.convert(reason, Death) for uid, reason in rows}
 
 
 async def bury(session: AsyncSession, cylinder: Cylinder, reason: Death, tag_uid: str = "") -> None:
     """The tag that this cylinder carries, or this one that it carried. What is dead already keeps its first reason."""
-    await bury_all(session, {tag_uid or cylinder.tag_uid: cylinder}, reason)
+    await _bury_all(session, {tag_uid or cylinder.tag_uid: cylinder}, reason)
 
 
-async def bury_all(session: AsyncSession, tags: Mapping[str, Cylinder], reason: Death) -> None:
+async def bury_scrapped(session: AsyncSession, cylinders: Collection[Cylinder]) -> None:
+    """Every tag that these scrapped cylinders carry or ever carried; to be called wherever a cylinder is scrapped, and
+    wherever a tag turns out to have been a scrapped one's.
+    """
+    scrapped = {cylinder.id: cylinder for cylinder in cylinders if cylinder.scrapped}
+    if not scrapped:
+        return
+    query = select(CylinderTag.uid, CylinderTag.cylinder_id).where(one_of(CylinderTag.cylinder_id, sorted(scrapped)))
+    owned = {uid: scrapped[cylinder_id] for uid, cylinder_id in await session.execute(query) if cylinder_id}
+    await _bury_all(session, owned | {cylinder.tag_uid: cylinder for cylinder in scrapped.values()}, "scrapped")
+
+
+async def _bury_all(session: AsyncSession, tags: Mapping[str, Cylinder], reason: Death) -> None:
     rows = [
         {
             "tag_uid": plain_uid(uid),

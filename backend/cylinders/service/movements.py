@@ -12,12 +12,14 @@ from backend.bulk import Row, insert_new, one_of
 from backend.changes import service as changes
 from backend.cylinders.models import Cylinder, CylinderMovement
 from backend.cylinders.rules import Contradiction, Custody, Holder, Movement, MovementKind, fold
+from backend.cylinders.service.dead_tags import bury_scrapped
 from backend.cylinders.service.posting import document_id, post
 from backend.cylinders.service.stays import write_stays
 from backend.intake import service as intake
 from backend.positions.rules import point_wkt
 from backend.taken import Taken
 from sync.documents.cylinders import CylinderScan
+from sync.rules.cylinders import stamp_differs
 
 _IN_ORDER = (CylinderMovement.at, CylinderMovement.record_id, CylinderMovement.kind)
 
@@ -61,6 +63,8 @@ def _movement(taken: Taken[Any], each: Scanned, known: Mapping[tuple[str, Cylind
         "method": scan.method,
         "detail": each.detail,
         "inspection_body": each.inspection_body,
+        "stamped": scan.stamped,
+        "stamp_photo": scan.photo if scan.stamped else "",
         "point": point_wkt(taken.record.position),
     }
 
@@ -142,6 +146,7 @@ async def refold(session: AsyncSession, cylinder_ids: Collection[str]) -> None:
     await session.flush()
     await write_stays(session, custodies, movements)
     found = [each for cylinder in cylinders for each in _contradictions(cylinder, custodies[cylinder.id])]
+    found += [each for cylinder in cylinders for each in _other_stamps(cylinder, movements[cylinder.id])]
     await intake.retract_conflicts(
         session,
         subjects=[document_id(cylinder) for cylinder in cylinders],
@@ -164,10 +169,11 @@ def _hand_on(cylinder: Cylinder, custody: Custody, movements: Sequence[CylinderM
 
 async def _tell(session: AsyncSession, moved: Sequence[Cylinder]) -> None:
     """The office at once, the regulator at its next reading; phones of what is scrapped."""
-    for cylinder in moved:
-        if cylinder.holder_kind == "scrapped" and not cylinder.scrapped:
-            cylinder.scrapped = True
-            await post(session, cylinder)
+    scrapped = [each for each in moved if each.holder_kind == "scrapped" and not each.scrapped]
+    for cylinder in scrapped:
+        cylinder.scrapped = True
+        await post(session, cylinder)
+    await bury_scrapped(session, scrapped)
     await changes.changed_all(session, "T2-05", {cylinder.id: cylinder.organisation_id for cylinder in moved})
     await events.announce_all(
         session, [events.Event("cylinder.moved", cylinder.id, cylinder.organisation_id) for cylinder in moved]
@@ -179,6 +185,20 @@ def _contradictions(cylinder: Cylinder, custody: Custody) -> list[intake.Contrad
     return [
         intake.Contradiction(cylinder.organisation_id, f"cylinder.{each.kind}", _records(cylinder, each), facts)
         for each in custody.contradictions
+    ]
+
+
+def _other_stamps(cylinder: Cylinder, movements: Sequence[CylinderMovement]) -> list[intake.Contradiction]:
+    known = {"cylinder_id": cylinder.id, "code": cylinder.code}
+    return [
+        intake.Contradiction(
+            cylinder.organisation_id,
+            "cylinder.stamp_differs",
+            (row.record_id, document_id(cylinder)),
+            known | {"stamped": row.stamped, "photo": row.stamp_photo},
+        )
+        for row in movements
+        if row.withdrawn_at is None and stamp_differs(cylinder.code, row.stamped)
     ]
 
 

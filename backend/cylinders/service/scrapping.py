@@ -10,7 +10,7 @@ from backend import audit, events
 from backend.changes import service as changes
 from backend.cylinders.models import Cylinder, CylinderMovement, Scrapping
 from backend.cylinders.schemas import CylinderOut, ScrapIn, ScrappingOut
-from backend.cylinders.service.dead_tags import bury
+from backend.cylinders.service.dead_tags import bury, bury_scrapped
 from backend.cylinders.service.movements import refold
 from backend.cylinders.service.office import OfficeMovement, moment_of, record_office_movements
 from backend.cylinders.service.posting import post, unknown
@@ -52,7 +52,7 @@ async def write_scrapping(session: AsyncSession, caller: Caller, cylinder: Cylin
     session.add(scrapping)
     cylinder.scrapped = True
     await session.flush()
-    await bury(session, cylinder, "scrapped")
+    await bury_scrapped(session, [cylinder])
     at = max(moment_of(given.scrapped_on), cylinder.registered_at)
     move = OfficeMovement(
         record_id=f"scrapping:{scrapping.id}", kind="scrapped", cylinder=cylinder, at=at, detail=given.document

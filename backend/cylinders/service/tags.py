@@ -13,6 +13,7 @@ from backend import events
 from backend.bulk import Row, insert_new, one_of
 from backend.cylinders.models import Cylinder, DeadTag
 from backend.cylinders.rules import plain_uid
+from backend.cylinders.service.dead_tags import bury_scrapped
 from backend.cylinders.service.movements import known_cylinders
 from backend.cylinders.service.posting import document_id, post
 from backend.cylinders.tag_models import CylinderTag, TagBinding, TagWriting
@@ -242,7 +243,10 @@ async def _locked_cylinders(session: AsyncSession, cylinder_ids: Collection[str]
 
 
 async def _died(session: AsyncSession, uids: Collection[str]) -> dict[str, datetime]:
-    rows = await session.execute(select(DeadTag.tag_uid, DeadTag.at).where(one_of(DeadTag.tag_uid, sorted(uids))))
+    """Not those of cylinders that are scrapped now: what is recorded of these, their chains tell the office."""
+    scrapped = select(Cylinder.id).where(Cylinder.id == DeadTag.cylinder_id, Cylinder.scrapped)
+    dead = (one_of(DeadTag.tag_uid, sorted(uids)), ~and_(DeadTag.reason == "scrapped", scrapped.exists()))
+    rows = await session.execute(select(DeadTag.tag_uid, DeadTag.at).where(*dead))
     return {uid: at for uid, at in rows}  # noqa: C416 (rows are not pairs to dict)
 
 
@@ -273,6 +277,7 @@ async def _set_current(
     for key, cylinder in changed.items():
         cylinder.tag_uid = folded.current.get(key, "")
     await session.flush()
+    await bury_scrapped(session, cylinders.values())
     for _, cylinder in sorted(cylinders.items()):
         await post(session, cylinder)
     await events.announce_all(

@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders import service as cylinders
 from backend.errors import AppError
-from backend.intake.models import OutboxDocument
+from backend.intake.models import Conflict, OutboxDocument
 from sync.databases import unit_database
 from sync.documents import decode_backend
+from sync.documents.cylinders import CylindersLoaded
 from tests.factories.accounts import bearer, make_staff
 from tests.factories.cylinders import arrive, moved
-from tests.factories.deliveries import cylinder_in, make_cylinder, make_station
-from tests.factories.taken import MORNING
+from tests.factories.deliveries import cylinder_in, loaded, make_cylinder, make_station, scan
+from tests.factories.taken import MORNING, record, take
 
 
 class TestCreate:
@@ -116,6 +117,49 @@ class TestDelete:
         with pytest.raises(AppError) as refused:
             await cylinders.delete_cylinder(session, station.caller, made.cylinder.id)
         assert (refused.value.code, refused.value.status_code) == ("cylinder.recorded", 409)
+
+
+class TestStamps:
+    async def conflicts(self, session: AsyncSession) -> list[Conflict]:
+        found = select(Conflict).where(Conflict.kind == "cylinder.stamp_differs", Conflict.state == "open")
+        return list(await session.scalars(found))
+
+    async def test_another_number_on_the_cylinder_is_put_before_the_office_with_both_and_the_photo(
+        self, session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        made = await make_cylinder(session, station, "35-1")
+        told = scan("35-1", "typed", stamped="35-7", photo="photo:abc")
+        found = record(
+            CylindersLoaded, station.driver, station_id=station.company.unit.id, vehicle="吉·演示01", cylinders=(told,)
+        )
+        for _ in range(2):
+            assert await take(session, station.company, station.driver, found) is None
+        (conflict,) = await self.conflicts(session)
+        assert conflict.facts == {
+            "cylinder_id": made.cylinder.id,
+            "code": "35-1",
+            "stamped": "35-7",
+            "photo": "photo:abc",
+        }
+        assert found.id in conflict.record_ids
+        shown = await cylinders.find_cylinder(session, station.caller, made.cylinder.id)
+        assert [move.kind for move in shown.chain] == ["loaded"]
+        # Settled by a correction: the record that said so does not count any more.
+        await cylinders.drop_movements(session, [found.id])
+        assert await self.conflicts(session) == []
+
+    async def test_the_same_number_written_otherwise_is_no_doubt_and_one_of_before_the_archive_is(
+        self, session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        for stamped in ("35 1", "35-8"):
+            found = loaded(station, "35-1")
+            found = msgspec.structs.replace(found, cylinders=(scan("35-1", "typed", stamped=stamped),))
+            await take(session, station.company, station.driver, found)
+        assert await self.conflicts(session) == []
+        await make_cylinder(session, station, "35-1")
+        assert [each.facts["stamped"] for each in await self.conflicts(session)] == ["35-8"]
 
 
 class TestScrapped:

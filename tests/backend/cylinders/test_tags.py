@@ -22,6 +22,7 @@ from sync.documents import decode_backend
 from sync.documents import reference as documents
 from sync.documents.tags import TagBound, TagWritten
 from tests.factories.accounts import bearer, make_staff
+from tests.factories.cylinders import arrive, moved
 from tests.factories.deliveries import Station, cylinder_in, loaded, make_cylinder, make_station, scan
 from tests.factories.taken import MORNING, record, take
 
@@ -161,6 +162,59 @@ class TestTakeBindings:
         await take_at(session, station, bound(station, "35-1", UID), 24 * 365)
         assert await tag_of(session, one) == ""
         assert "tag.dead_again" in [c.kind for c in await conflicts(session)]
+
+
+class TestScrappedInTheField:
+    @pytest.mark.requirement("E5.8.6-3", "5.8.6-4b")
+    @pytest.mark.parametrize("order", list(permutations(range(4))))
+    async def test_its_tags_are_dead_whatever_arrives_first(
+        self, session: AsyncSession, order: tuple[int, ...]
+    ) -> None:
+        """Also the tag that was replaced before, and whatever is recorded of them afterwards."""
+        station = await make_station(session)
+        one = (await make_cylinder(session, station, "35-1")).cylinder.id
+        await make_cylinder(session, station, "35-2")
+
+        async def arrives(number: int) -> None:
+            at = MORNING + timedelta(hours=number)
+            if number == 2:
+                await arrive(session, moved(station, "scrapped", "35-1", at))
+                return
+            records = {
+                0: bound(station, "35-1", UID),
+                1: bound(station, "35-1", OTHER_UID, replaces=UID, reason="peeled"),
+                3: bound(station, "35-2", OTHER_UID),
+            }
+            await take_at(session, station, records[number], number)
+
+        for number in order:
+            await arrives(number)
+        assert await cylinders.dead_among(session, [UID, OTHER_UID]) == {UID: "scrapped", OTHER_UID: "scrapped"}
+        for uid in (UID, OTHER_UID):
+            with pytest.raises(ConflictingError) as refused:
+                await make_cylinder(session, await make_station(session), "9-1", tag_uid=uid)
+            assert refused.value.code == "cylinder.tag_dead"
+        document = await posted(session, one)
+        assert (document.scrapped, document.tag_uid, document.former_tags) == (True, OTHER_UID, (UID,))
+        assert [c.kind for c in await conflicts(session)] == ["tag.bound_elsewhere"]
+
+    @pytest.mark.requirement("E5.8.6-3")
+    async def test_a_cylinder_that_is_entered_after_its_scrapping_was_recorded(self, session: AsyncSession) -> None:
+        station = await make_station(session)
+        await arrive(session, moved(station, "scrapped", "35-9", MORNING + timedelta(hours=2)))
+        await take_at(session, station, bound(station, "35-9", UID), 1)
+        await make_cylinder(session, station, "35-9")
+        assert await cylinders.dead_among(session, [UID]) == {UID: "scrapped"}
+
+    async def test_an_administrator_takes_it_back_and_the_tag_stays_dead(self, session: AsyncSession) -> None:
+        station = await make_station(session)
+        one = (await make_cylinder(session, station, "35-1")).cylinder.id
+        await take_at(session, station, bound(station, "35-1", UID), 0)
+        await arrive(session, moved(station, "scrapped", "35-1", MORNING + timedelta(hours=1)))
+        await cylinders.undo_scrapping(session, station.caller, one, "登记错了")
+        await take_at(session, station, bound(station, "35-1", UID), 24 * 365)
+        assert await tag_of(session, one) == ""
+        assert [c.kind for c in await conflicts(session)] == ["tag.dead_again"]
 
 
 class TestOffice:

@@ -165,13 +165,15 @@ class TestResults:
         assert row.body is not None
         assert decode_backend(row.doc_id, row.body).inspection_failed  # type: ignore[union-attr]
         scrap = ScrapIn(reason="inspection_failed", scrapped_on=TODAY, document=batch.batch.number)
+        assert await cylinders.dead_among(session, ["04AA"]) == {}
         await cylinders.scrap_cylinder(session, station.caller, made.cylinder.id, scrap)
+        assert await cylinders.dead_among(session, ["04AA"]) == {"04AA": "scrapped"}
         again = await inspections.find_batch(session, station.caller, batch.batch.id)
         assert (again.items[0].result, again.items[0].scrapped) == ("failed", True)
 
     async def test_one_in_repair_stays_out_until_it_passes(self, session: AsyncSession) -> None:
         station = await make_station(session)
-        made = await _new(session, station, "35-1")
+        made = await _new(session, station, "35-1", tag_uid="04:aa")
         batch = await _out(session, station, "35-1")
         await inspections.record_results(
             session, station.caller, batch.batch.id, [_result("35-1", "repair", note="换瓶阀")]

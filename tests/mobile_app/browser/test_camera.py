@@ -14,7 +14,7 @@ from backend.photos.rules import check_file
 from sync.documents.photos import ATTACHMENT_NAME, VOICE_ATTACHMENT_NAME
 from tests.mobile_app.browser import town
 from tests.mobile_app.browser.conftest import OpenApp, Screen, opener, phone_sized
-from tests.mobile_app.browser.test_app import files_of, open_task, records_on
+from tests.mobile_app.browser.kept import files_of, open_task, records_on
 
 # What the app plays it plays by an element that is in no page: the browser's own is watched for it.
 REMEMBER_SOUNDS = """(() => {

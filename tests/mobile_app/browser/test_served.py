@@ -11,7 +11,6 @@ import msgspec
 import psycopg
 import pytest
 from playwright.async_api import Browser, BrowserContext
-from playwright.async_api import TimeoutError as TooLate
 from psycopg import sql
 
 from backend.cluster import Cluster
@@ -115,19 +114,6 @@ async def until_figure(screen: Screen, label: str, good: Callable[[float], bool]
     pytest.fail(f"{label}: {said!r}")
 
 
-async def start_task(screen: Screen) -> None:
-    """Once more where the company's settings come only after the task, as the app then says."""
-    for _ in range(10):
-        await screen.tap("start-task")
-        try:
-            await screen.hook("report-hazard").wait_for(state="attached", timeout=8_000)
-        except TooLate:
-            await screen.tap_words("知道了")
-        else:
-            return
-    pytest.fail("the patrol does not start")
-
-
 class TestInspector:
     async def test_sees_his_patrol_walks_it_and_is_warned_of_gas(self, phone: BrowserContext, songhe: Town) -> None:
         gps, detector, route = songhe.devices.gps, songhe.devices.detector, songhe.planned.route
@@ -137,7 +123,10 @@ class TestInspector:
         await screen.sees(AREA, within_s=60)
         await screen.tap_words(AREA)
         await screen.picture("10-served-today")
-        await start_task(screen)
+        # It says 正在下载… until all that the walk needs has come, and then this.
+        await screen.sees("开始", within_s=60)
+        await screen.tap("start-task")
+        await screen.hook("report-hazard").wait_for(state="attached", timeout=60_000)
         await until_figure(screen, "甲烷 · 正常", lambda ppm: ppm == 4)
         before = await until_figure(screen, "覆盖", lambda share: share >= 0)
         gps.tell(f"route {msgspec.json.encode(route).decode()} 1.4")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from mobile_app.deliveries.work import Delivery, Scanned, fail_visit, load, scan
-from mobile_app.errors import DeliveryBlocked, FieldError, OutOfOrder
+from mobile_app.errors import DeliveryBlocked, FieldError, NotReady, OutOfOrder
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.photos import take_photo, take_signature
@@ -82,6 +82,24 @@ class TestScan:
     async def test_a_tag_moved_to_another_cylinder_is_refused(self, phone: Phone) -> None:
         found = await scan(phone, "SH0001", "nfc", "delivery", tag_uid="04SH0002")
         assert found.verdict.codes == ("tag_mismatch",)
+
+    async def test_another_stamp_than_the_archive_s_is_a_doubt_and_no_refusal(self, phone: Phone) -> None:
+        photo = await take_photo(phone, jpeg())
+        found = await scan(phone, "SH0001", "typed", "loading", photo=photo, stamped=" SH 0007 ")
+        assert found.allowed
+        assert found.doubt is not None
+        assert found.doubt.zh == "瓶上钢印 SH 0007，档案是 SH0001"
+        assert (found.scan.stamped, found.scan.photo) == ("SH 0007", photo.id)
+        same = await scan(phone, "SH0001", "typed", "loading", photo=photo, stamped="sh-0001")
+        assert same.doubt is None
+
+    async def test_while_the_archive_is_on_its_way_nothing_is_unknown(self, phone: Phone) -> None:
+        unit = phone.stores.unit(UNIT_ID)
+        unit.set_meta("downloading", "1")
+        with pytest.raises(NotReady):
+            await scan(phone, "SH0099", "qr", "loading")
+        assert await phone.recorded(CylinderRefused) == []
+        assert not (await scan(phone, "SH0003", "qr", "loading")).allowed
 
     async def test_a_typed_number_needs_a_photo_of_the_stamp(self, phone: Phone) -> None:
         with pytest.raises(FieldError) as refused:

@@ -66,6 +66,17 @@ async def refusals(phone: Phone) -> list[FillingCheckedBefore]:
     return [check for check in await phone.recorded(FillingCheckedBefore) if not check.passed]
 
 
+class TestStamp:
+    async def test_another_stamp_is_a_doubt_and_travels_with_its_photo(self, station: Phone) -> None:
+        filling = await Filling.open(station)
+        photo = await take_photo(station, jpeg())
+        assert (await filling.scan("FL0001", "typed", photo=photo, stamped="FL0077")).allowed
+        assert await filling.check(BEFORE, residual_pressure_mpa=0.1, ambient_c=-25)
+        (checked,) = await station.recorded(FillingCheckedBefore)
+        assert (checked.scan.stamped, checked.photos) == ("FL0077", (photo.id,))
+        assert (await station.photo_counts())["saved"] >= 1
+
+
 class TestRefused:
     @pytest.mark.requirement("5.8.8-2b")
     @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from device_bridge.errors import TagAbsent, TagRefused, TagTorn
 from device_bridge.tag_reader import TagReader, open_tag_reader
+from mobile_app.deliveries.scans import scan
 from mobile_app.devices import Addresses, save_addresses
 from mobile_app.errors import FieldError, NotReady
 from mobile_app.phone import Phone
@@ -100,6 +101,39 @@ class TestBindTag:
         (written,) = await phone.recorded(TagWritten)
         assert (written.outcome, written.occasion, written.sequence) == ("written", "bound", 1)
         assert await unfinished(phone) == []
+
+    async def test_what_is_bound_here_counts_on_this_phone_at_once(
+        self, phone: Phone, tags: Simulator, reader: TagReader
+    ) -> None:
+        old = "04AABBCCDDEE01"
+        put(phone.stores.unit(UNIT_ID), [msgspec.structs.replace(UNTAGGED, tag_uid=old)])
+        uid = tags.tell("present empty215")
+        await bind(phone, reader, replaces=old, reason="peeled")
+        assert (await scan(phone, "", "nfc", "delivery", tag_uid=uid)).scan.cylinder_id == "sh0009"
+        for code in ("SH0009", ""):
+            assert (await scan(phone, code, "nfc", "delivery", tag_uid=uid)).allowed
+            assert (await scan(phone, code, "nfc", "delivery", tag_uid=old)).verdict.codes == ("tag_void",)
+        put(phone.stores.unit(UNIT_ID), [msgspec.structs.replace(UNTAGGED, tag_uid=old, scrapped=True)])
+        assert (await scan(phone, "", "nfc", "delivery", tag_uid=uid)).verdict.codes == ("scrapped",)
+
+    async def test_once_the_archive_knows_the_tag_its_word_counts(
+        self, phone: Phone, tags: Simulator, reader: TagReader
+    ) -> None:
+        uid = tags.tell("present empty215")
+        await bind(phone, reader)
+        later = msgspec.structs.replace(UNTAGGED, tag_uid="04AABBCCDDEE02", former_tags=(uid,))
+        put(phone.stores.unit(UNIT_ID), [later])
+        assert (await scan(phone, "", "nfc", "delivery", tag_uid=uid)).verdict.codes == ("tag_void",)
+        assert (await scan(phone, "", "nfc", "delivery", tag_uid="04AABBCCDDEE02")).allowed
+
+    async def test_a_binding_that_the_office_refused_does_not_count(
+        self, phone: Phone, tags: Simulator, reader: TagReader
+    ) -> None:
+        uid = tags.tell("present empty215")
+        await bind(phone, reader)
+        (bound,) = await phone.recorded(TagBound)
+        phone.record_store().park(bound.id, "record.not_yours", "不是您的气瓶")
+        assert (await scan(phone, "", "nfc", "delivery", tag_uid=uid)).verdict.codes == ("unknown_cylinder",)
 
     async def test_a_tag_that_leaves_too_early_is_bound_and_can_be_finished(
         self, phone: Phone, tags: Simulator, reader: TagReader
@@ -190,9 +224,11 @@ class TestBindTag:
             cylinder("SH0009", tag_uid="", former_tags=(uid,)),
             cylinder("SH0009", tag_uid="", scrapped=True),
         ):
+            put(phone.stores.unit(UNIT_ID), [target])
             with pytest.raises(FieldError) as refused:
-                await bind(phone, reader, target)
+                await bind(phone, reader)  # as it was when it was chosen: what has come since counts
             codes.append(refused.value.code)
+        put(phone.stores.unit(UNIT_ID), [UNTAGGED])
         await bind(phone, reader)
         tags.tell("copy empty215 empty")
         tags.tell("present empty")
