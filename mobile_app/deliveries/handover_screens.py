@@ -96,7 +96,7 @@ def sign_step(ui: Ui, run: DeliveryRun, pad: ft.Control, *, on_photo: Tap) -> ft
     def change(name: str, value: Any) -> None:
         run.signing = {**run.signing, name: value}
 
-    kinds = [forms.Choice(code, ui.words.option(code)) for code in ("written", "text_code", "door_photo")]
+    kinds = [forms.Choice(code, ui.words.option(code)) for code in ("written", "door_photo")]
     relations = [forms.Choice(e.code, ui.say(e.zh, e.en)) for e in run.lists.get("receiver_relation", ())]
     body: list[ft.Control] = [
         ft.Row([forms.segments(ui, "kind", kinds, signing.get("kind"), lambda code: change("kind", code))]),
@@ -104,20 +104,8 @@ def sign_step(ui: Ui, run: DeliveryRun, pad: ft.Control, *, on_photo: Tap) -> ft
             ui, "receiver", ui.say("签收人", "Receiver"), signing.get("receiver", ""), lambda v: change("receiver", v)
         ),
     ]
-    kind = signing.get("kind")
-    if kind == "written":
+    if signing.get("kind") == "written":
         body.insert(1, pad)
-    elif kind == "text_code":
-        body.append(
-            forms.entry(
-                ui,
-                "text-code",
-                ui.say("短信码", "Text code"),
-                signing.get("text_code", ""),
-                lambda v: change("text_code", v),
-                keyboard=ft.KeyboardType.NUMBER,
-            )
-        )
     else:
         pictures = [run.signature.picture.data] if run.signature else []
         body.append(
@@ -139,8 +127,6 @@ def sign_dock(ui: Ui, run: DeliveryRun, *, on_sign: Tap, has_ink: bool) -> list[
         missing = ui.say("还差签收人", "The receiver is missing")
     elif kind == "written" and not has_ink:
         missing = ui.say("请客户签名", "Let the customer sign")
-    elif kind == "text_code" and not signing.get("text_code"):
-        missing = ui.say("还差短信码", "The code is missing")
     elif kind == "door_photo" and run.signature is None:
         missing = ui.say("还差照片", "The photo is missing")
     words = missing or ui.say("签收", "Signed")

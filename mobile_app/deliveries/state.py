@@ -189,8 +189,7 @@ class DeliveryRun:
                 kind=signing.get("kind", "written"),
                 receiver=signing.get("receiver", ""),
                 relation=signing.get("relation", "self"),
-                photo=self.signature if signing.get("kind") != "text_code" else None,
-                text_code=signing.get("text_code", ""),
+                photo=self.signature,
             )
         )
 

@@ -193,21 +193,16 @@ class Delivery:
     async def sign(
         self,
         *,
-        kind: Literal["written", "text_code", "door_photo"],
+        kind: Literal["written", "door_photo"],
         receiver: str,
         relation: str = "self",
         photo: PhotoDraft | None = None,
-        text_code: str = "",
     ) -> None:
-        """A written signature's picture, a text-message code, or a photo at the door."""
+        """A written signature's picture, or a photo at the door."""
         self._expect("sign")
         if not receiver.strip():
             raise FieldError("sign.no_receiver", "请填写签收人", "Say who receives", field="receiver")
-        if kind == "text_code" and not (text_code.isdigit() and 4 <= len(text_code) <= 8):
-            raise FieldError(
-                "sign.no_code", "请填写短信验证码（数字）", "Give the code of the text message", field="text_code"
-            )
-        if kind != "text_code" and photo is None:
+        if photo is None:
             word = ("请签名", "Sign first") if kind == "written" else ("请拍门口照片", "Take a photo at the door")
             raise FieldError("sign.no_picture", *word, field="photo")
         sealed = await sealed_for_office(self.phone, receiver.strip(), self._progress.completed_id)
@@ -216,11 +211,9 @@ class Delivery:
             receiver="" if sealed else receiver.strip(),
             sealed=sealed,
             relation=relation,
-            photo=photo.id if photo else "",
-            text_code=text_code,
+            photo=photo.id,
         )
-        photo_ids = (*self._progress.photo_ids, photo.id) if photo else self._progress.photo_ids
-        await self._advance("complete", signature=signature, photo_ids=photo_ids)
+        await self._advance("complete", signature=signature, photo_ids=(*self._progress.photo_ids, photo.id))
 
     async def complete(
         self, payment: Payment | None = None, *, deposits: Sequence[DepositSlip] = (), note: str = ""

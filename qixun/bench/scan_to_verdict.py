@@ -25,7 +25,7 @@ _AT_ONCE = 5000
 
 
 class ScanFigures(msgspec.Struct, frozen=True):
-    """`first_ms`: of the first scan after the start, which reads the list; `after_change`: of scans that each come
+    """`first_ms`: of the first scan after the list has come; `after_change`: of scans that each come
     after the office has changed a cylinder.
     """
 

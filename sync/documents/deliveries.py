@@ -42,7 +42,8 @@ class LeakTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """签收: written, or replaced by a text-message code or a photo at the door (gloves).
+    """签收: written, or replaced by a photo at the door (gloves). No phone offers a text-message code any more: nobody
+    had verified it.
 
     The receiver's name travels in `sealed` (`sync.sealed`); in `receiver` only from a phone without the office's key.
     """

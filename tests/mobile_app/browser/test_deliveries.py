@@ -26,12 +26,16 @@ async def deliver(screen: Screen) -> None:
     await screen.give_picture("scan-picture", make_qr("SH0314402"))
     await screen.picture("6-empty-taken-back")
     await screen.tap("keep")
+    await screen.picture("6-exchange")
     await screen.tap("finish-exchange")
+    await screen.picture("6-leak-test")
     await screen.tap("method-soap_water")
     await screen.give_picture("leak-photo", town.street_picture())
+    await screen.picture("6-leak-test-done")
     await screen.tap("leak-tight")
-    await screen.tap("kind-text_code")
-    await screen.type("text-code", "4821")
+    await screen.picture("6-signature")
+    await screen.tap("kind-door_photo")
+    await screen.give_picture("door-photo", town.street_picture())
     await screen.picture("6-sign")
     await screen.tap("sign")
     await screen.tap("open-slip")
@@ -81,8 +85,13 @@ class TestScanning:
         await screen.sees("输号并拍钢印后，才能查")
         await screen.give_picture("stamp-photo", town.street_picture())
         await screen.sees("查这只瓶")
+        await screen.type("stamped", "SH0399999")
+        await screen.picture("5-scan-typed")
         await screen.tap("scan-typed")
         await screen.sees("可配送")
+        # A doubt, and no refusal.
+        await screen.sees(re.compile("瓶上钢印 SH0399999，档案是 SH0321187"))
+        await screen.picture("5b-scan-stamp-differs")
 
 
 class TestDelivery:

@@ -33,7 +33,7 @@ async def deliver(phone: Phone, full: tuple[str, ...], empty: tuple[str, ...]) -
         await delivery.take_back(await scan(phone, code, "qr", "return"))
     photo = await take_photo(phone, jpeg(3))
     await delivery.leak_test(method="soap_water", passed=True, photo=photo)
-    await delivery.sign(kind="text_code", receiver="张", text_code="4821")
+    await delivery.sign(kind="door_photo", receiver="张", photo=await take_photo(phone, jpeg(5)))
     await delivery.complete()
 
 

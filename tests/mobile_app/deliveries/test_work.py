@@ -227,16 +227,17 @@ class TestLeakTest:
 class TestSign:
     async def test_each_kind_needs_its_proof(self, phone: Phone) -> None:
         delivery = await up_to(phone, "sign")
-        for kind, code in (("written", ""), ("door_photo", ""), ("text_code", "12a")):
+        for kind in ("written", "door_photo"):
             with pytest.raises(FieldError):
-                await delivery.sign(kind=kind, receiver="张", text_code=code)  # type: ignore[arg-type]
-        await delivery.sign(kind="text_code", receiver="张", relation="spouse", text_code="493021")
+                await delivery.sign(kind=kind, receiver="张")  # type: ignore[arg-type]
+        await delivery.sign(kind="door_photo", receiver="张", relation="spouse", photo=await picture(phone, 5))
         assert delivery.step == "complete"
 
     async def test_the_receivers_name_is_sealed_for_the_office(self, phone: Phone) -> None:
         give_office_key(phone)
         delivery = await up_to(phone, "sign")
-        await delivery.sign(kind="text_code", receiver="演示-代收人", relation="neighbour", text_code="493021")
+        photo = await picture(phone, 5)
+        await delivery.sign(kind="door_photo", receiver="演示-代收人", relation="neighbour", photo=photo)
         completed = await delivery.complete()
         assert completed.signature.receiver == ""
         told = open_sealed(OFFICE_KEY, completed.signature.sealed, completed.id)
