@@ -63,7 +63,7 @@ def typed_number(ui: Ui, scanning: Scanning, *, on_stamp: Tap, on_typed: Tap) ->
     def stamped(value: str) -> None:
         scanning.stamped = value
 
-    other = ui.say("瓶上钢印不一样时，填钢印", "The stamp, if it is another")
+    other = ui.say("和标签不一样时，填瓶上钢印", "The stamp, if the label says another")
     second = forms.entry(ui, "stamped", other, scanning.stamped, stamped)
     pictures = [scanning.stamp.picture.data] if scanning.stamp else []
     stamp = photos.strip(ui, pictures, on_stamp, ui.say("拍钢印", "Photo of the stamp"), identifier="stamp-photo")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.db import Database
+from backend.intake import service as intake
 from sync.documents import patrol as walked
 from sync.documents.hazards import HazardReported
 from tests.web_console.conftest import Visitor
@@ -96,6 +97,20 @@ class TestConflicts:
         undo = json.loads(settled.headers["hx-trigger"])["toast"]["undo"]["address"]
         assert (await dispatcher.post(undo)).status_code == 204
         assert "周替班" not in (await dispatcher.get(one, part=True)).text
+
+    async def test_another_stamp_is_shown_with_both_numbers_and_its_photo(
+        self, dispatcher: Visitor, scene: Scene, town: Database
+    ):
+        facts = {"code": "35-1", "stamped": "35-7", "photo": "photo:abc"}
+        async with town.sessions() as session, session.begin():
+            told = intake.Contradiction(scene.zhou.staff.organisation_id, "cylinder.stamp_differs", ["r1"], facts)
+            await intake.open_conflicts(session, [told])
+        listed = (await dispatcher.get("/review/found", part=True, tab="conflicts", kind=told.kind)).text
+        assert "35-1 → 35-7" in listed
+        one = "/review/conflicts/" + listed.partition('hx-get="/review/conflicts/')[2].partition('"')[0]
+        opened = (await dispatcher.get(one, part=True)).text
+        assert "档案编号 35-1，瓶上钢印 35-7。" in opened
+        assert 'src="/api/photos/photo%3Aabc"' in opened
 
     async def test_a_tab_that_is_none_is_told(self, dispatcher: Visitor):
         assert (await dispatcher.get("/review", tab="all")).status_code == 422
