@@ -124,8 +124,10 @@ def _offer(ui: Ui, form: Registering, name: str) -> ft.Control:
     words = {
         "name": ui.say("姓名改成证件上的", "Take the name from the card"),
         "identity_number": ui.say("号码改成证件上的", "Take the number from the card"),
-        "address": ui.say("住址就是用气地址，填入", "Gas is used there: take the address"),
+        "address": ui.say("住址就是用气地址，填入", "Gas is used at this address"),
     }[name]
+    if name == "identity_number" and any(doubt.blocks for doubt in form.doubts(form.offers()[name])):
+        words = ui.say("填入读到的号码，再改正", "Take it and correct it")
     return buttons.tonal(ui, f"take-{name}", words, lambda *_: form.accept(name), glyph=ft.Icons.INPUT_ROUNDED)
 
 

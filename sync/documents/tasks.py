@@ -58,7 +58,7 @@ class CustomerCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     category: Annotated[Word, label("客户类别", "Category", choices="customer_category")] = ""
     phone: Annotated[Word, label("联系电话", "Phone", personal=True)] = ""
     address: Annotated[Word, label("用气地址", "Address", personal=True)] = ""
-    identity_number_given: Annotated[bool, label("身份证号", "Identity number on record")] = False
+    identity_number_given: Annotated[bool, label("身份证号", "Identity number")] = False
     opened_on: Annotated[Word, label("开户时间", "Opened on")] = ""
     safety_officer: Annotated[Word, label("安全负责人", "Safety officer", personal=True)] = ""
     # 供用气合同: when the current one was signed; empty without one.

@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from backend.db import Database
 from backend.tables import read_table
+from tests.factories.customers import add_reading
 from tests.web_console.conftest import Visitor
 from tests.web_console.scene import Scene
 from tests.web_console.town import crossing
@@ -179,6 +181,22 @@ class TestCustomers:
         after = await dispatcher.post(f"{path}/papers/agreement", form)
         assert after.status_code == 200
         assert "已审核" in after.text
+
+    async def test_what_the_office_read_on_a_card_is_compared_by_who_may_and_written_down(
+        self, dispatcher: Visitor, neighbour: Visitor, admin: Visitor, town: Database
+    ):
+        listed = (await dispatcher.get("/api/customers/", search="KH-0002")).json()["items"]
+        path = f"/customers/{listed[0]['id']}"
+        async with town.sessions() as session, session.begin():
+            await add_reading(session, listed[0]["id"], read="22010018900305058X")
+        shown = (await dispatcher.get(path, part=True)).text
+        assert "与登记不一致" in shown
+        assert "22010018900305058X" not in shown
+        assert (await neighbour.get(f"{path}/cards", part=True)).status_code == 404
+        both = (await dispatcher.get(f"{path}/cards", part=True)).text
+        assert "22010018900305058X" in both
+        assert "220100188501010017" in both
+        assert "查看证件号码" in (await admin.get("/audit/found", part=True)).text
 
     async def test_wrong_check_digit_is_told(self, dispatcher: Visitor, scene: Scene):
         form = {"organisation_id": scene.wang.unit_id, "code": "KH-9", "identity_number": "220100188501010018"}

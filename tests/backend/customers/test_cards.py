@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.audit import AuditEntry
 from backend.customers import service as customers
 from backend.customers.models import CardReading
+from backend.db import Database
 from backend.intake.models import Conflict
+from backend.jobs import jobs_app, read_identity_cards
 from backend.personal_keys import data_dir, office_public_pem
 from backend.photos.service import PhotoStore
 from backend.settings import Settings
@@ -162,12 +164,22 @@ class TestReadNextCard:
         assert (shown.state, shown.trouble, shown.differs) == ("unread", "other_side", [])
         assert await session.scalar(select(func.count()).select_from(Conflict)) == 0
 
-    async def test_a_card_of_somebody_else_is_told_by_its_name(self, session: AsyncSession, store: PhotoStore) -> None:
-        station = await make_station(session, identity_number="")
-        photo_id = await photo_came(session, station, store, photographed(portrait_side(name="演示-周邻居")))
-        await registered(session, station, photo_id, identity_number=IDENTITY)
-        await read_all(session, store)
-        assert (await the_reading(session)).differs == ["name"]
+    async def test_a_worker_reads_it_and_a_card_of_somebody_else_is_told_by_its_name(
+        self, own_database: Database, own_settings: Settings
+    ) -> None:
+        drawn = photographed(portrait_side(name="演示-周邻居"))
+        async with own_database.sessions() as session, session.begin():
+            station = await make_station(session, identity_number="")
+            photo_id = await photo_came(session, station, PhotoStore.of(own_settings), drawn)
+            await registered(session, station, photo_id, identity_number=IDENTITY)
+        app = jobs_app(own_database)
+        async with app.open_async():
+            await app.tasks[read_identity_cards.name].defer_async(timestamp=0)
+            context = {"database": own_database}
+            await app.run_worker_async(wait=False, install_signal_handlers=False, additional_context=context)
+        async with own_database.sessions() as session:
+            assert (await the_reading(session)).differs == ["name"]
+            assert await session.scalar(select(Conflict.kind)) == "customer.card_differs"
 
     async def test_another_drivers_photo_is_not_read_for_this_record(
         self, session: AsyncSession, store: PhotoStore

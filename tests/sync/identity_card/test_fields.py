@@ -1,12 +1,14 @@
 """Lines as a recogniser gives them, in fields: split, out of order, aslant, with labels unread."""
 
 import math
+from datetime import date
 
 import pytest
 
 from sync.identity_card.fields import IdentityCard, Line, card_in, doubts_of, is_other_side, labels_in
 from tests.factories.customers import IDENTITY
-from tests.sync.identity_card.test_reading import DAY
+
+DAY = date(2026, 11, 23)
 
 
 def line(text: str, x: float, y: float, *, turn: float = 0.0, score: float = 0.99) -> Line:
