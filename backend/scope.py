@@ -33,6 +33,7 @@ RIGHTS = frozenset(
         "network.view",
         "network.import",
         "statistics.view",
+        "statistics.report",
         "station.view",
         "station.edit",
         "alarm.handle",

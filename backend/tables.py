@@ -17,7 +17,7 @@ import msgspec
 from litestar import Response
 from litestar.datastructures import UploadFile
 from python_calamine import CalamineError, CalamineWorkbook
-from rustpy_xlsxwriter import write_worksheet
+from rustpy_xlsxwriter import write_worksheet, write_worksheets
 
 from backend.errors import AppError, UnusableError
 from backend.pages import plain_text
@@ -51,6 +51,14 @@ class Head(msgspec.Struct, frozen=True):
     row: int
     columns: dict[str, int]
     unknown: tuple[str, ...] = ()
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """One of a workbook's."""
+
+    name: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Any]]
 
 
 async def read_upload(upload: UploadFile) -> bytes:
@@ -133,9 +141,7 @@ def date_of(cell: Cell, *, month_end: bool = False) -> date | None:
 
 def write_xlsx(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, sheet: str = "Sheet1") -> bytes:
     """Heads stay on screen; a text that begins like a formula is a text. Times are Beijing's."""
-    records = [dict(zip(heads, map(_written, row), strict=True)) for row in rows]
-    # Without a row there is nothing that names the columns.
-    shown = records or [dict.fromkeys(heads)]
+    shown = _records(heads, rows)
     widths = {head: _width(head, shown) for head in heads}
     out = io.BytesIO()
     write_worksheet(
@@ -148,6 +154,30 @@ def write_xlsx(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, sheet: st
         column_widths=widths,
     )
     return out.getvalue()
+
+
+def write_workbook(sheets: Sequence[Sheet]) -> bytes:
+    """As `write_xlsx`, of several sheets."""
+    shown = [_records(sheet.heads, sheet.rows) for sheet in sheets]
+    out = io.BytesIO()
+    write_worksheets(
+        [(sheet.name, records) for sheet, records in zip(sheets, shown, strict=True)],
+        out,
+        bold_headers=True,
+        datetime_format="yyyy-mm-dd",
+        freeze_panes={"general": {"row": 1}},
+        column_widths={
+            sheet.name: {head: _width(head, records) for head in sheet.heads}
+            for sheet, records in zip(sheets, shown, strict=True)
+        },
+    )
+    return out.getvalue()
+
+
+def _records(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    records = [dict(zip(heads, map(_written, row), strict=True)) for row in rows]
+    # Without a row there is nothing that names the columns.
+    return records or [dict.fromkeys(heads)]
 
 
 def xlsx_response(name: str, heads: Mapping[str, str], rows: Iterable[msgspec.Struct]) -> Response[bytes]:

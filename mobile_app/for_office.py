@@ -8,11 +8,8 @@ from sync.sealed import seal_for_office
 
 
 async def sealed_for_office(phone: Phone, text: str, record_id: str, *, needed: bool = False) -> str:
-    """Empty where the office's key has not arrived yet; with `needed` that raises NotReady."""
-    try:
-        key = (await phone.settings()).personal_key
-    except NotReady:
-        key = ""
+    """Empty where no key that the office signed has arrived yet; with `needed` that raises NotReady."""
+    key = await phone.personal_key()
     if key and text:
         return await asyncio.to_thread(seal_for_office, key, text.encode(), record_id)
     if needed and text:

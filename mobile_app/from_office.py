@@ -69,6 +69,11 @@ class FromOffice(SignedIn):
     async def index_cylinders(self) -> None:
         await self._in_thread(self.reference.index_cylinders)
 
+    async def personal_key(self) -> str:
+        """The office's key for personal texts, believed by its signature; empty before the first sync."""
+        keys = self.profile.signing_keys
+        return await self._in_thread(lambda: self.reference.personal_key(keys))
+
     async def tag_keys(self) -> TagKeys | None:
         """The company's keys for its tags, believed by the office's signature; None before the first sync."""
         keys = self.profile.signing_keys

@@ -4,7 +4,7 @@ Each kind is decoded once and again only when a file has changed.
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, cast
 
 import msgspec
@@ -82,13 +82,21 @@ class Reference:
             cylinder_index.catch_up(store)
 
     def tag_keys(self, signing_keys: Mapping[str, str]) -> TagKeys | None:
+        return next(self._signed(TagKeys, signing_keys), None)
+
+    def personal_key(self, signing_keys: Mapping[str, str]) -> str:
+        """What personal texts are sealed with; empty where no settings that the office signed name one."""
+        newest = max(self._signed(CompanySettings, signing_keys), key=lambda found: found.version, default=None)
+        return newest.personal_key if newest is not None else ""
+
+    def _signed(self, kind: type[D], signing_keys: Mapping[str, str]) -> Iterator[D]:
         """What anybody who can write to the hub could otherwise put in: believed by its signature alone."""
+        tag = str(kind.__struct_config__.tag)
         for store in self._stores.units():
-            for document in store.list(start="reference.tag_keys:", end="reference.tag_keys:\uffff"):
+            for document in store.list(start=f"{tag}:", end=f"{tag}:\uffff"):
                 found = read_signed(document.id, document.body, signing_keys)
-                if isinstance(found, TagKeys):
-                    return found
-        return None
+                if isinstance(found, kind):
+                    yield found
 
     def nearest_pipe(self, lon: float, lat: float) -> Nearest | None:
         lines = {pipe_id: pipe.line for pipe_id, pipe in self.pipes().items()}

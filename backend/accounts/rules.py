@@ -20,12 +20,14 @@ ROLES = {
     "dispatcher": Role(
         "调度员",
         "Dispatcher",
-        _VIEW | {"patrol.plan", "delivery.plan", "records.review", "customer.edit", "alarm.handle"},
+        _VIEW
+        | {"patrol.plan", "delivery.plan", "records.review", "customer.edit", "alarm.handle", "statistics.report"},
     ),
     "safety_officer": Role(
         "安全管理员",
         "Safety officer",
-        _VIEW | {"hazard.decide", "certificate.edit", "staff.view", "filling.edit", "alarm.handle"},
+        _VIEW
+        | {"hazard.decide", "certificate.edit", "staff.view", "filling.edit", "alarm.handle", "statistics.report"},
     ),
     "station_keeper": Role(
         "站长",

@@ -101,6 +101,7 @@ class ServerTime(msgspec.Struct, frozen=True):
 
 class DeviceOut(msgspec.Struct, frozen=True, kw_only=True):
     id: str
+    organisation_id: str
     staff_id: str
     staff_number: str
     staff_name: str

@@ -1,8 +1,8 @@
-"""What staff, companies, stations and vehicles must hold to work: licences and certificates with their last day."""
+"""What staff, companies, stations, vehicles and handhelds must hold: licences and certificates with their last day."""
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import Base
@@ -13,8 +13,17 @@ class Certificate(Base):
 
     __tablename__ = "certificates"
     __table_args__ = (
-        UniqueConstraint("company_id", "kind", "number"),
-        CheckConstraint("holder_kind IN ('staff', 'company', 'station', 'vehicle')", name="holder_kind"),
+        # One certificate covers every handheld of its model.
+        Index(
+            "uq_certificates_number",
+            "company_id",
+            "kind",
+            "number",
+            unique=True,
+            postgresql_where=text("holder_kind <> 'device'"),
+        ),
+        UniqueConstraint("company_id", "kind", "number", "holder_id"),
+        CheckConstraint("holder_kind IN ('staff', 'company', 'station', 'vehicle', 'device')", name="holder_kind"),
         CheckConstraint("issued_on IS NULL OR issued_on <= expires_on", name="expires_on"),
         Index("ix_certificates_holder", "holder_kind", "holder_id", "kind"),
         Index("ix_certificates_expires_on", "organisation_id", "expires_on"),
@@ -28,6 +37,7 @@ class Certificate(Base):
     holder_id: Mapped[str]
     kind: Mapped[str]
     number: Mapped[str]
+    covers: Mapped[str] = mapped_column(default="")
     issued_by: Mapped[str] = mapped_column(default="")
     issued_on: Mapped[date | None]
     expires_on: Mapped[date]

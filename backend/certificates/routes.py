@@ -21,6 +21,7 @@ HEADS = {
     "holder_name": "持证人",
     "kind_zh": "证照类型",
     "number": "证号",
+    "covers": "适用型号",
     "issued_by": "发证机关",
     "issued_on": "发证日期",
     "expires_on": "有效期至",
@@ -77,6 +78,11 @@ async def companies_without(session: AsyncSession, caller: Caller, kind: str = F
     return await service.companies_without(session, caller, kind)
 
 
+@get("/handhelds-without", guards=_VIEW)
+async def handhelds_without(session: AsyncSession, caller: Caller) -> list[Holder]:
+    return await service.handhelds_without(session, caller)
+
+
 @get("/holders", guards=_EDIT)
 async def list_holders(
     session: AsyncSession, caller: Caller, holder_kind: HolderKind, search: str = ""
@@ -116,6 +122,7 @@ router = Router(
         export_certificates,
         expiry,
         companies_without,
+        handhelds_without,
         list_holders,
         create_certificate,
         find_certificate,

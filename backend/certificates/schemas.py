@@ -9,7 +9,7 @@ from backend.certificates.rules import State
 from sync.documents.envelope import Word
 
 Name = Annotated[Word, msgspec.Meta(min_length=1)]
-HolderKind = Literal["staff", "company", "station", "vehicle"]
+HolderKind = Literal["staff", "company", "station", "vehicle", "device"]
 
 
 class CertificateIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,6 +17,8 @@ class CertificateIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     holder_id: Name
     kind: Name
     number: Name
+    # The model or range that it was given for, where it is not its holder's alone.
+    covers: Word = ""
     issued_by: Word = ""
     issued_on: date | None = None
     expires_on: date
@@ -40,6 +42,7 @@ class CertificateOut(msgspec.Struct, frozen=True, kw_only=True):
     kind_zh: str
     kind_en: str
     number: str
+    covers: str
     issued_by: str
     issued_on: date | None
     expires_on: date

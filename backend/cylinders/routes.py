@@ -31,6 +31,7 @@ from backend.cylinders.schemas import (
     ScrapIn,
     ScrappingOut,
     StockLine,
+    TagKeyOut,
     UndoIn,
 )
 from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
@@ -327,6 +328,11 @@ async def mark_seen(session: AsyncSession, caller: Caller, reminder_id: str) -> 
     await service.mark_seen(session, caller, reminder_id)
 
 
+@get("/tag-keys/{company_id:str}", guards=[requires("devices.manage")])
+async def find_tag_key(session: AsyncSession, caller: Caller, company_id: str) -> TagKeyOut:
+    return await service.find_tag_key(session, caller, company_id)
+
+
 @post("/tag-keys/{company_id:str}/replace", guards=[requires("devices.manage")])
 async def replace_tag_key(session: AsyncSession, caller: Caller, company_id: str) -> dict[str, int]:
     """A phone was lost: tags are written under a new key, and nothing is believed under the old ones."""
@@ -357,6 +363,7 @@ router = Router(
         list_lost,
         export_lost,
         delete_cylinder,
+        find_tag_key,
         replace_tag_key,
     ],
 )

@@ -251,3 +251,13 @@ class ReminderOut(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     count: int
     seen_at: datetime | None
+
+
+class TagKeyOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The company's key for its tags, by its number; `tags_before` were not written since it was replaced."""
+
+    company_id: str
+    number: int
+    replaced_at: datetime | None
+    tags: int
+    tags_before: int

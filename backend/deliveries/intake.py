@@ -64,6 +64,7 @@ async def _take_checks(session: AsyncSession, takens: Sequence[Taken[DeliveryChe
     query = select(Delivery.id, Delivery.organisation_id).where(one_of(Delivery.check_id, new), _stands())
     late = {delivery_id: unit for delivery_id, unit in await session.execute(query)}  # noqa: C416
     await changes.changed_all(session, "T2-11", late)
+    await void_corrected(session, DeliveryCheck, new, {t.record.corrects for t in fresh})
 
 
 def _stands() -> ColumnElement[bool]:
@@ -89,6 +90,7 @@ def _check(taken: Taken[DeliveryChecked], own: _Owns) -> Row:
         "list_version": record.list_version,
         "photos": list(record.photos),
         "note": record.note,
+        "corrects": record.corrects,
     }
 
 
@@ -106,7 +108,7 @@ async def _take_exchanges(
     await insert_new(session, DepositSlip, [row for t in fresh for row in _slips(t, own)])
     await changes.changed_all(session, "T2-11", {taken.record.id: taken.organisation_id for taken in fresh})
     await _note_incomplete_customers(session, fresh, own)
-    await void_corrected(session, {taken.record.id for taken in fresh}, {t.record.corrects for t in fresh})
+    await void_corrected(session, Delivery, new, {t.record.corrects for t in fresh})
     # (Also where a record is taken again: what was voided since moves nothing.)
     void = select(Delivery.id).where(one_of(Delivery.id, [t.record.id for t in takens]), ~_stands())
     voided = set(await session.scalars(void))
@@ -205,13 +207,14 @@ async def _take_visits(session: AsyncSession, takens: Sequence[Taken[VisitFailed
     new = await insert_new(session, FailedVisit, sorted(rows, key=lambda row: row["id"]))
     visits = {t.record.id: t.organisation_id for t in takens if t.record.id in new}
     await changes.changed_all(session, "T2-07", visits)
+    await void_corrected(session, FailedVisit, new, {t.record.corrects for t in takens})
 
 
 def _visit(taken: Taken[VisitFailed], own: _Owns) -> Row:
     record = taken.record
     copied = (
         *("outcome", "attempt", "notice_posted", "door_gap_ppm", "next_appointment", "reason", "note"),
-        *("door_photo", "notice_photo", "notice_handed_over"),
+        *("door_photo", "notice_photo", "notice_handed_over", "corrects"),
     )
     return {
         "id": record.id,

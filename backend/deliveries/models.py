@@ -49,7 +49,16 @@ class DeliveryOrder(Base):
     created_by: Mapped[str]
 
 
-class DeliveryCheck(Base):
+class Voidable:
+    """`corrects`: the record that this one corrects; what is corrected or voided counts no more, and the fact stays."""
+
+    corrects: Mapped[str] = mapped_column(default="", index=True)
+    voided_at: Mapped[datetime | None]
+    voided_by: Mapped[str] = mapped_column(default="")
+    void_reason: Mapped[str] = mapped_column(default="")
+
+
+class DeliveryCheck(Voidable, Base):
     """随瓶安检: a failed one stops the supply and opens a hazard."""
 
     __tablename__ = "delivery_checks"
@@ -69,7 +78,7 @@ class DeliveryCheck(Base):
     note: Mapped[str] = mapped_column(default="")
 
 
-class Delivery(Base):
+class Delivery(Voidable, Base):
     """Cylinders handed over and taken back, tested and signed for."""
 
     __tablename__ = "deliveries"
@@ -94,11 +103,6 @@ class Delivery(Base):
     photos: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     note: Mapped[str] = mapped_column(default="")
     point: Mapped[Any] = mapped_column(Geometry("POINT", srid=CGCS2000), nullable=True)
-    # The record that this one corrects; what is corrected or voided counts no more, and the fact stays.
-    corrects: Mapped[str] = mapped_column(default="", index=True)
-    voided_at: Mapped[datetime | None]
-    voided_by: Mapped[str] = mapped_column(default="")
-    void_reason: Mapped[str] = mapped_column(default="")
 
 
 class DepositSlip(Base):
@@ -143,7 +147,7 @@ class StationReturn(Base):
     missing_reason: Mapped[str] = mapped_column(default="")
 
 
-class FailedVisit(Base):
+class FailedVisit(Voidable, Base):
     """到访不遇, 拒检, 空置 or 预约改期, with its evidence."""
 
     __tablename__ = "failed_visits"

@@ -149,9 +149,10 @@ async def list_failed_visits(
     return await service.list_failed_visits(session, caller, since=since, outcome=outcome, limit=limit, offset=offset)
 
 
-@post("/{delivery_id:str}/void", status_code=204, guards=_PLAN)
-async def void_delivery(session: AsyncSession, caller: Caller, delivery_id: str, data: Voiding) -> None:
-    await service.void_delivery(session, caller, delivery_id, data.reason)
+@post("/{record_id:str}/void", status_code=204, guards=_PLAN)
+async def void_record(session: AsyncSession, caller: Caller, record_id: str, data: Voiding) -> None:
+    """A delivery, a check at a customer's or a visit in vain."""
+    await service.void_record(session, caller, record_id, data.reason)
 
 
 @get("/deposits", guards=_VIEW)
@@ -234,6 +235,6 @@ router = Router(
         list_slips,
         list_balances,
         list_returns,
-        void_delivery,
+        void_record,
     ],
 )

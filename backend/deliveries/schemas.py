@@ -91,6 +91,9 @@ class CheckOut(msgspec.Struct, frozen=True, kw_only=True):
     hazard_id: str | None
     photos: list[str]
     note: str
+    corrects: str
+    voided_at: datetime | None
+    void_reason: str
 
 
 class DeliveryOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +198,9 @@ class VisitOut(msgspec.Struct, frozen=True, kw_only=True):
     notice_handed_over: bool
     photos: list[str]
     note: str
+    corrects: str
+    voided_at: datetime | None
+    void_reason: str
 
 
 class OrderOut(msgspec.Struct, frozen=True, kw_only=True):

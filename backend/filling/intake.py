@@ -21,6 +21,7 @@ from backend.taken import Take, Taken, Waiting
 from sync.databases import BEIJING
 from sync.documents.filling import CylinderFilled, FillingCheckedAfter, FillingCheckedBefore, parse_basic_date
 from sync.documents.reference import Cylinder, ListEntry
+from sync.rules.certificates import in_force
 from sync.rules.filling import FillingLimits, limits_for, may_fill, most_net_kg, permits_of
 
 _Lists = Mapping[str, Sequence[ListEntry]]
@@ -150,10 +151,16 @@ async def _doubts(
 ) -> list[str]:
     """The phone locks the gun offline by what it knows; what was filled all the same is a fact for the office."""
     record = taken.record
-    held = await certificates.documents_of(session, [taken.staff_id, taken.company_id, taken.organisation_id])
+    holders = [taken.staff_id, taken.company_id, taken.organisation_id, taken.device_id]
+    held = await certificates.documents_of(session, holders)
     permits = permits_of(
-        held, staff_id=taken.staff_id, company_id=taken.company_id, station_ids=[taken.organisation_id]
+        held,
+        staff_id=taken.staff_id,
+        company_id=taken.company_id,
+        station_ids=[taken.organisation_id],
+        device_id=taken.device_id,
     )
+    settings = (await reference.find_settings(session, taken.company_id)).fields
     day = taken.recorded_at.astimezone(BEIJING).date()
     found = may_fill(
         cylinder,
@@ -165,6 +172,8 @@ async def _doubts(
         tag_state=record.scan.tag.state if record.scan.tag else "",
         medium=record.medium,
         scale_verified_until=record.scale_verified_until,
+        tag_required=in_force(settings.tag_required_from, day),
+        explosion_proof_required=in_force(settings.explosion_proof_from, day),
     )
     return list(found.codes)
 

@@ -1,7 +1,15 @@
 """The lists and limits that a company starts with, until its administrator changes them."""
 
 from sync.documents.reference import ListEntry
-from sync.rules.certificates import FILLER, FILLING_LICENCE, ROAD_TRANSPORT
+from sync.rules.certificates import (
+    EXPLOSION_PROOF,
+    FILLER,
+    FILLING_LICENCE,
+    READER_CONFORMITY,
+    ROAD_TRANSPORT,
+    TAG_CONFORMITY,
+)
+from sync.rules.filling import TAG_ITEM
 from sync.rules.station_limits import ENTRIES, STATION_LIMITS
 
 
@@ -80,6 +88,7 @@ _FILLING: dict[str, tuple[ListEntry, ...]] = {
         ("appearance", "外观", "Appearance"),
         ("guard_valve", "护罩、瓶阀", "Guard and valve"),
         ("stamp", "钢印清晰", "Stamp readable"),
+        (TAG_ITEM, "电子标签牢固、完好、可读", "Tag firm, whole and readable"),
         ("residual_pressure", "剩余压力", "Residual pressure"),
     ),
     "filling_check_after": _entries(
@@ -237,6 +246,12 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
         ("gas_business", "燃气经营许可证", "Gas business licence"),
         ("dangerous_goods_transport", "道路危险货物运输许可证", "Licence to carry dangerous goods"),
         ("work_safety", "安全生产许可证", "Work safety licence"),
+        (TAG_CONFORMITY, "电子标签型号符合性证书（GB/T 32830.1）", "Conformity of the tags' model (GB/T 32830.1)"),
+        (READER_CONFORMITY, "读写器型号符合性证书（GB/T 32830.2）", "Conformity of the readers' model (GB/T 32830.2)"),
+    ),
+    "device_certificate": _entries(
+        (EXPLOSION_PROOF, "防爆合格证", "Explosion-proof certificate"),
+        (READER_CONFORMITY, "读写器符合性证书（GB/T 32830.2）", "Reader's conformity (GB/T 32830.2)"),
     ),
     "station_certificate": _entries(
         ("gas_station", "燃气经营许可证（站点）", "Gas business licence of the station"),

@@ -51,6 +51,9 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         tuple[Annotated[int, msgspec.Meta(ge=1, le=365)], ...], msgspec.Meta(min_length=1, max_length=5)
     ] = (60, 30, 7)
     voice_note_at_most_s: Annotated[float, msgspec.Meta(ge=5, le=60)] = 60.0
+    # From which day a cylinder needs a tag to be filled or loaded, a handheld a certificate to fill; None: not yet.
+    tag_required_from: date | None = None
+    explosion_proof_from: date | None = None
     # Cylinders of which nothing was heard for so long, or that stay at a customer's so long, are looked for.
     cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
     cylinder_outstanding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60

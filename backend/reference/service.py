@@ -281,6 +281,8 @@ def _settings_document(session: AsyncSession, found: SettingsOut) -> CompanySett
         personal_key=office_public_pem(data_dir(session)),
         gas_unit=found.fields.gas_unit,
         voice_note_at_most_s=found.fields.voice_note_at_most_s,
+        tag_required_from=found.fields.tag_required_from,
+        explosion_proof_from=found.fields.explosion_proof_from,
     )
 
 

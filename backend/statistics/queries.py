@@ -43,8 +43,8 @@ REFUSED = _counted(
     "r.at",
     "AND r.stage = 'before' AND (:specification = '' OR c.specification = :specification)",
 )
-CHECKED = _counted("count(*) AS number", "delivery_checks k", "k", "k.at")
-FAILED_VISITS = _counted("count(*) AS number", "failed_visits v", "v", "v.at")
+CHECKED = _counted("count(*) AS number", "delivery_checks k", "k", "k.at", "AND k.voided_at IS NULL")
+FAILED_VISITS = _counted("count(*) AS number", "failed_visits v", "v", "v.at", "AND v.voided_at IS NULL")
 HAZARDS = _counted("count(*) AS number", "hazards h", "h", "h.reported_at")
 
 # A cylinder is sold when it is handed over in a delivery that stands.
@@ -66,7 +66,7 @@ SOLD = text(
 HOUSEHOLDS = text(
     """
     SELECT organisation_id, count(DISTINCT customer_id) AS number FROM delivery_checks
-    WHERE organisation_id = ANY(:units) AND at >= :begin AND at < :end GROUP BY 1
+    WHERE organisation_id = ANY(:units) AND voided_at IS NULL AND at >= :begin AND at < :end GROUP BY 1
     """
 )
 AREAS = text(
@@ -74,8 +74,8 @@ AREAS = text(
     SELECT coalesce(nullif(u.road, ''), nullif(u.community, ''), nullif(u.street, ''), u.district, '') AS area,
            v.outcome, count(*) AS number
     FROM (
-        SELECT organisation_id, customer_id, at, 'entered' AS outcome FROM delivery_checks
-        UNION ALL SELECT organisation_id, customer_id, at, outcome FROM failed_visits
+        SELECT organisation_id, customer_id, at, 'entered' AS outcome FROM delivery_checks WHERE voided_at IS NULL
+        UNION ALL SELECT organisation_id, customer_id, at, outcome FROM failed_visits WHERE voided_at IS NULL
     ) v LEFT JOIN customers u ON u.id = v.customer_id
     WHERE v.organisation_id = ANY(:units) AND v.at >= :begin AND v.at < :end
     GROUP BY 1, 2
@@ -107,6 +107,11 @@ STANDING = text(
       WHERE state = 'active' AND organisation_id = ANY(:units) GROUP BY 2
     UNION ALL SELECT 'own_cylinders', organisation_id, count(*) FROM cylinders
       WHERE owned AND NOT scrapped AND organisation_id = ANY(:units) GROUP BY 2
+    UNION ALL SELECT 'tagged', organisation_id, count(*) FROM cylinders
+      WHERE owned AND NOT scrapped AND tag_uid <> '' AND organisation_id = ANY(:units) GROUP BY 2
+    UNION ALL SELECT 'overdue', organisation_id, count(*) FROM cylinders
+      WHERE owned AND NOT scrapped AND next_inspection_on < (now() AT TIME ZONE 'Asia/Shanghai')::date
+        AND organisation_id = ANY(:units) GROUP BY 2
     UNION ALL SELECT 'stock', organisation_id, count(*) FROM cylinders
       WHERE holder_kind = 'station' AND organisation_id = ANY(:units)
         AND (:specification = '' OR specification = :specification) GROUP BY 2

@@ -1,55 +1,26 @@
 """Figures over HTTP, and as spreadsheets."""
 
 from datetime import date
-from typing import Any
 
-from litestar import Response, Router, get
+from litestar import Response, Router, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.customers import service as customers
+from backend.pages import Limit, Offset, Page
 from backend.scope import Caller, requires
-from backend.statistics import service
+from backend.statistics import reports, service
 from backend.statistics.rules import Span, period_of
-from backend.statistics.schemas import DayFigures, Operation, RegistrationFigures
+from backend.statistics.schemas import (
+    DAY_HEADS,
+    UNIT_HEADS,
+    DayFigures,
+    Operation,
+    RegistrationFigures,
+    ReportOut,
+)
 from backend.tables import XLSX, write_xlsx, xlsx_response
 from sync.databases import beijing_today
 
 _VIEW = [requires("statistics.view")]
-UNIT_HEADS = {
-    "name": "单位",
-    "storage_stations": "储配站",
-    "supply_stations": "供应站",
-    "supply_points": "供应点",
-    "delivery_workers": "送气工",
-    "vehicles": "配送车辆",
-    "customers": "客户",
-    "own_cylinders": "自有气瓶",
-    "stock": "站内库存",
-    "filled": "充装 瓶",
-    "filled_kg": "充装 kg",
-    "refused": "拒充 瓶",
-    "sold": "送达 瓶",
-    "checked_households": "安检 户",
-    "entered_percent": "入户率 %",
-    "hazards": "隐患 条",
-}
-DAY_HEADS = {
-    "day": "日期",
-    "name": "单位",
-    "filled": "充装 瓶",
-    "filled_kg": "充装 kg",
-    "refused": "拒充 瓶",
-    "sold": "送达 瓶",
-    "entered": "入户安检",
-    "failed_visits": "未入户",
-    "hazards": "隐患 条",
-}
-PAPER_WORDS = {
-    "in_home_check": "入户安检",
-    "agreement": "协议签订",
-    "safety_notice": "安全告示",
-    "fittings": "配件置换",
-}
 
 
 @get("/operation", guards=_VIEW)
@@ -108,21 +79,48 @@ async def export_registration(session: AsyncSession, caller: Caller, organisatio
 
 
 def registration_sheet(found: RegistrationFigures) -> Response[bytes]:
-    heads = ["单位", "自有产权气瓶", "总用户", "实名登记", "今日产权瓶充装"]
-    for kind in customers.PAPERS:
-        heads += [f"{PAPER_WORDS[kind]} 实时完成 %", f"{PAPER_WORDS[kind]} 已审核 %"]
-    rows: list[list[Any]] = []
-    for unit in (*found.units, found.total):
-        row: list[Any] = [unit.name, unit.own_cylinders, unit.customers, unit.named, unit.filled_today]
-        for kind in customers.PAPERS:
-            row += [unit.done_percent[kind], unit.reviewed_percent[kind]]
-        rows.append(row)
-    disposition = f'attachment; filename="registration-{beijing_today():%Y%m%d}.xlsx"'
-    return Response(write_xlsx(heads, rows), media_type=XLSX, headers={"Content-Disposition": disposition})
+    return workbook(f"registration-{beijing_today():%Y%m%d}", write_xlsx(*reports.registration_table(found)))
+
+
+@post("/reports", guards=[requires("statistics.report")])
+async def make_report(
+    session: AsyncSession, caller: Caller, span: Span = "month", day: date | None = None, organisation_id: str = ""
+) -> Response[bytes]:
+    """上报表: made, kept and handed out."""
+    period = period_of(span, day or beijing_today())
+    made = await reports.make_report(session, caller, period, organisation_id=organisation_id)
+    return workbook(made.number, made.content, status_code=201)
+
+
+@get("/reports", guards=_VIEW)
+async def list_reports(
+    session: AsyncSession, caller: Caller, *, limit: Limit = 100, offset: Offset = 0
+) -> Page[ReportOut]:
+    return await reports.list_reports(session, caller, limit=limit, offset=offset)
+
+
+@get("/reports/{report_id:str}", guards=_VIEW)
+async def find_report(session: AsyncSession, caller: Caller, report_id: str) -> Response[bytes]:
+    return workbook(*await reports.find_report(session, caller, report_id))
+
+
+def workbook(name: str, content: bytes, *, status_code: int = 200) -> Response[bytes]:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.xlsx"'}
+    return Response(content, media_type=XLSX, headers=headers, status_code=status_code)
 
 
 router = Router(
     "/api/statistics",
     tags=["statistics"],
-    route_handlers=[operation, list_days, registration, export_days, export_units, export_registration],
+    route_handlers=[
+        operation,
+        list_days,
+        registration,
+        export_days,
+        export_units,
+        export_registration,
+        make_report,
+        list_reports,
+        find_report,
+    ],
 )

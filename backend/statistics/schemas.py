@@ -4,6 +4,45 @@ from datetime import date, datetime
 
 import msgspec
 
+# The columns of the spreadsheets, by field.
+UNIT_HEADS = {
+    "name": "单位",
+    "storage_stations": "储配站",
+    "supply_stations": "供应站",
+    "supply_points": "供应点",
+    "delivery_workers": "送气工",
+    "vehicles": "配送车辆",
+    "customers": "客户",
+    "own_cylinders": "自有气瓶",
+    "tagged": "已装标签",
+    "overdue": "检验超期",
+    "stock": "站内库存",
+    "filled": "充装 瓶",
+    "filled_kg": "充装 kg",
+    "refused": "拒充 瓶",
+    "sold": "送达 瓶",
+    "checked_households": "安检 户",
+    "entered_percent": "入户率 %",
+    "hazards": "隐患 条",
+}
+DAY_HEADS = {
+    "day": "日期",
+    "name": "单位",
+    "filled": "充装 瓶",
+    "filled_kg": "充装 kg",
+    "refused": "拒充 瓶",
+    "sold": "送达 瓶",
+    "entered": "入户安检",
+    "failed_visits": "未入户",
+    "hazards": "隐患 条",
+}
+PAPER_WORDS = {
+    "in_home_check": "入户安检",
+    "agreement": "协议签订",
+    "safety_notice": "安全告示",
+    "fittings": "配件置换",
+}
+
 OUTCOMES = ("entered", "not_home", "refused", "vacant", "rescheduled")
 
 
@@ -19,6 +58,8 @@ class UnitFigures(msgspec.Struct, kw_only=True):
     vehicles: int = 0
     customers: int = 0
     own_cylinders: int = 0
+    tagged: int = 0
+    overdue: int = 0
     stock: int = 0
     filled: int = 0
     filled_kg: float = 0.0
@@ -117,3 +158,17 @@ class RegistrationFigures(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
     total: UnitRegistration
     units: list[UnitRegistration]
+
+
+class ReportOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A report as the history shows it; `made_by` is a name."""
+
+    id: str
+    organisation_id: str
+    organisation_name: str
+    number: str
+    span: str
+    since: date
+    until: date
+    made_by: str
+    made_at: datetime

@@ -13,6 +13,7 @@ from mobile_app.tags.reading import TagRead
 from sync.documents.cylinders import CylinderRefused, CylinderScan, CylindersLoaded, ScanMethod
 from sync.documents.reference import Cylinder
 from sync.documents.tasks import DeliveryTask
+from sync.rules.certificates import in_force
 from sync.rules.cylinders import RULES_VERSION, Purpose, Reason, Verdict, stamp_doubt, verdict
 from sync.rules.loading import OnBoard, loading_cautions
 
@@ -64,6 +65,7 @@ async def scan(
         tag_uid=tag_uid,
         tag_state=tag.reading.state if tag else "",
         stamped=stamped if tag_uid else "",
+        tag_required=await _tag_required(phone),
     )
     if not found.allowed:
         await phone.record(
@@ -90,6 +92,13 @@ async def refuse_to_guess(phone: Phone) -> None:
             action_zh="等下载完再扫",
             action_en="scan again when it is here",
         )
+
+
+async def _tag_required(phone: Phone) -> bool:
+    try:
+        return in_force((await phone.settings()).tag_required_from, phone.today())
+    except NotReady:
+        return False
 
 
 async def identify(

@@ -1,9 +1,12 @@
 """What the verdict at the gun rests on, from this phone alone: the company's tables, certificates, own fillings."""
 
+from typing import TypedDict
+
 from mobile_app.errors import NotReady
 from mobile_app.phone import Phone
 from sync.documents.filling import CylinderFilled
 from sync.documents.reference import Certificate, ChoiceList, Cylinder
+from sync.rules.certificates import in_force
 from sync.rules.filling import (
     EMPTY_LIST,
     FACTOR_LIST,
@@ -16,6 +19,13 @@ from sync.rules.filling import (
 )
 
 CHECKER_CERTIFICATE = "filling_inspector"
+
+
+class Demands(TypedDict, total=False):
+    """What `may_fill` is told besides."""
+
+    tag_required: bool
+    explosion_proof_required: bool
 
 
 async def limits_of(phone: Phone, cylinder: Cylinder | None) -> FillingLimits:
@@ -38,7 +48,21 @@ async def permits(phone: Phone) -> Permits:
         staff_id=profile.staff.staff_id,
         company_id=profile.staff.company_id,
         station_ids=[unit.unit_id for unit in profile.units],
+        device_id=phone.device_id,
     )
+
+
+async def demands(phone: Phone) -> Demands:
+    """What the company asks for from a day on; nothing before its settings have arrived."""
+    try:
+        settings = await phone.settings()
+    except NotReady:
+        return {}
+    today = phone.today()
+    return {
+        "tag_required": in_force(settings.tag_required_from, today),
+        "explosion_proof_required": in_force(settings.explosion_proof_from, today),
+    }
 
 
 async def checker_certificate(phone: Phone) -> str:

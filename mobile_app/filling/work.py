@@ -19,7 +19,7 @@ from mobile_app.deliveries.scans import identify, refuse_to_guess
 from mobile_app.errors import FieldError, FillingBlocked, OutOfOrder
 from mobile_app.filling.gun import fill_up, settled_gross_kg
 from mobile_app.filling.progress import DRAFT, STEP_TITLES, Progress, Start, Step, fresh
-from mobile_app.filling.tables import last_filled_on, limits_of, permits, words_of
+from mobile_app.filling.tables import demands, last_filled_on, limits_of, permits, words_of
 from mobile_app.phone import Phone
 from mobile_app.photo_drafts import PhotoDraft
 from mobile_app.photos import photo_draft
@@ -38,12 +38,14 @@ from sync.rules.cylinders import Reason, Verdict
 from sync.rules.filling import (
     BEFORE_LIST,
     FILLING_RULES_VERSION,
+    TAG_ITEM,
     FillingLimits,
     against_empty,
     failed_without_photo,
     items_pass,
     may_fill,
     not_judged,
+    tag_unfit,
     target_kg,
 )
 
@@ -105,6 +107,7 @@ class Filling:
             tag_uid=tag_uid,
             tag_state=tag.reading.state if tag else "",
             medium=self.medium,
+            **await demands(self.phone),
         )
         photos = (photo,) if photo else ()
         if not found.allowed:
@@ -138,8 +141,8 @@ class Filling:
         stamp = await photo_draft(self.phone, scan.photo) if scan.photo else None
         photos = (*photos, stamp) if stamp else photos
         if not items_pass(items):
-            failed = await self._failed(items)
-            await self._refuse(scan, cylinder, (failed,), scale, photos=photos, **facts)
+            reasons = [reason for reason in (tag_unfit(items), await self._failed(items)) if reason]
+            await self._refuse(scan, cylinder, tuple(reasons), scale, photos=photos, **facts)
             return False
         await self._record_before(scan, cylinder, photos=photos, passed=True, **facts)
         await self._advance("fill")
@@ -256,6 +259,7 @@ class Filling:
             tag_uid=scan.tag_uid,
             medium=self.medium,
             scale_verified_until=info.verified_until or date.min,
+            **await demands(self.phone),
         )
         if not found.allowed:
             with suppress(DeviceError):
@@ -328,9 +332,13 @@ class Filling:
                     items=names,
                 )
 
-    async def _failed(self, items: Sequence[FillingCheckItem]) -> Reason:
+    async def _failed(self, items: Sequence[FillingCheckItem]) -> Reason | None:
+        """For what else than the tag has failed."""
         words = await words_of(self.phone, BEFORE_LIST)
-        failed = [words.get(item.item, (item.item, item.item)) for item in items if item.result == "fail"]
+        bad = [item.item for item in items if item.result == "fail" and item.item != TAG_ITEM]
+        if not bad:
+            return None
+        failed = [words.get(item, (item, item)) for item in bad]
         return Reason(
             code=CHECK_FAILED,
             zh=f"充装前检查不合格：{'、'.join(zh for zh, _ in failed)}",

@@ -75,9 +75,11 @@ class TagKeys(BackendDocument, tag="reference.tag_keys", frozen=True, kw_only=Tr
 
 
 class Certificate(BackendDocument, tag="reference.certificate", frozen=True, kw_only=True):
-    """What a member of staff, company, station or vehicle must hold: `kind` is an entry of the company's lists."""
+    """What staff, a company, station, vehicle or handheld must hold: `kind` is an entry of the company's lists."""
 
-    holder_kind: Annotated[Literal["staff", "company", "station", "vehicle"], label("持证人类型", "Kind of holder")]
+    holder_kind: Annotated[
+        Literal["staff", "company", "station", "vehicle", "device"], label("持证人类型", "Kind of holder")
+    ]
     holder_id: Annotated[Id, label("持证人", "Holder")]
     kind: Annotated[Word, label("证照类型", "Certificate")]
     number: Annotated[Word, label("证号", "Number")]
@@ -131,6 +133,10 @@ class CompanySettings(BackendDocument, tag="reference.settings", frozen=True, kw
     personal_key: str = ""
     gas_unit: Word = "ppm"
     voice_note_at_most_s: float = 60.0
+    # From which day no cylinder is filled or loaded without a tag (5.8.6), and none filled by the hand of a device
+    # without a valid explosion-proof certificate (5.8.7-2b); None: not yet.
+    tag_required_from: date | None = None
+    explosion_proof_from: date | None = None
 
 
 def reference_id(tag: str, key: str) -> str:

@@ -8,6 +8,9 @@ from typing import Protocol
 FILLING_LICENCE = "filling_licence"
 FILLER = "filler"
 ROAD_TRANSPORT = "road_transport"
+EXPLOSION_PROOF = "explosion_proof"
+TAG_CONFORMITY = "tag_conformity"
+READER_CONFORMITY = "reader_conformity"
 
 
 class Expiring(Protocol):
@@ -24,6 +27,11 @@ class Expiring(Protocol):
 def is_valid(expires_on: date, today: date) -> bool:
     """Through its last day."""
     return expires_on >= today
+
+
+def in_force(since: date | None, today: date) -> bool:
+    """Whether a rule that the company has set a day for holds."""
+    return since is not None and since <= today
 
 
 def holds(certificates: Iterable[Expiring], holder_kind: str, holder_id: str, kind: str, today: date) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from sync.documents.reference import Cylinder
 
 # Counts up when a reason is added or judged otherwise; a refusal records it.
-RULES_VERSION = 2
+RULES_VERSION = 3
 
 Purpose = Literal["loading", "delivery", "return", "filling"]
 
@@ -33,6 +33,12 @@ class Verdict(msgspec.Struct, frozen=True):
         return tuple(reason.code for reason in self.reasons)
 
 
+# What puts a cylinder into use; one that is with a customer is not refused to him.
+_INTO_USE = ("filling", "loading")
+_FIT_TAG = (
+    "不要充装、装车，交站里装标签并绑定（我的 → 标签）",
+    "do not fill or load it; the station fits and binds a tag (Me → Tags)",
+)
 _SET_ASIDE = ("不要配送，放到隔离区，交站里处理", "do not deliver it; set it aside and hand it to the station")
 # What a tag's entries may show against it.
 _TAG_FAULTS = {
@@ -55,15 +61,19 @@ def verdict(
     tag_uid: str = "",
     tag_state: str = "",
     stamped: str = "",
+    tag_required: bool = False,
 ) -> Verdict:
     """`cylinder` is what the phone knows under `code`, None when it knows nothing; `tag_uid` is the tag that was read,
     empty when the code was read otherwise; `tag_state` what its entries proved (`device_bridge.tag_content`); `stamped`
-    the number on the cylinder itself, where somebody has compared. `today` is the date in Beijing by a trusted clock.
+    the number on the cylinder itself, where somebody has compared; `tag_required`: the company lets none into use
+    without a tag (5.8.6). `today` is the date in Beijing by a trusted clock.
     """
     if cylinder is None:
         reasons: tuple[Reason, ...] = (_unknown(code),)
     else:
         reasons = (*_against(cylinder, code, today, tag_uid), *_against_tag(cylinder, tag_uid, tag_state, stamped))
+        if tag_required and purpose in _INTO_USE and not cylinder.tag_uid:
+            reasons += (_reason("tag_missing", "还没有装电子标签", "It has no electronic tag", action=_FIT_TAG),)
     return Verdict(allowed=purpose == "return" or not reasons, reasons=reasons)
 
 

@@ -12,17 +12,19 @@ import msgspec
 
 from sync.documents.filling import FillingCheckItem
 from sync.documents.reference import Certificate, ChoiceList, Cylinder, ListEntry
-from sync.rules.certificates import FILLER, FILLING_LICENCE, is_valid
+from sync.rules.certificates import EXPLOSION_PROOF, FILLER, FILLING_LICENCE, is_valid
 from sync.rules.cylinders import Reason, Verdict, verdict
 
 # Counts up when a reason is added or judged otherwise; the records carry it.
-FILLING_RULES_VERSION = 1
+FILLING_RULES_VERSION = 2
 
 # The company's tables: net weight and tolerance in kg by size, gas in kg for each litre by medium, and the kilograms
 # by which an empty may differ from its tare ("residue" at most, "below_tare" at most).
 NET_WEIGHT_LIST, TOLERANCE_LIST, FACTOR_LIST = "filling_net_weight", "filling_tolerance", "filling_factor"
 EMPTY_LIST = "filling_empty_limit"
 BEFORE_LIST, AFTER_LIST = "filling_check_before", "filling_check_after"
+# The item of the check before that asks whether the tag is firm, whole and readable (5.8.6-2, 5.8.6-4a).
+TAG_ITEM = "tag"
 
 WeightState = Literal["under", "right", "over"]
 
@@ -38,10 +40,13 @@ class FillingLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Permits(msgspec.Struct, frozen=True):
-    """The filler's certificate and the company's (or station's) filling licence, the one that is valid longest."""
+    """The filler's certificate, the company's (or station's) filling licence and the handheld's explosion-proof
+    certificate, the one that is valid longest.
+    """
 
     filler: Certificate | None = None
     licence: Certificate | None = None
+    device: Certificate | None = None
 
 
 def limits_for(cylinder: Cylinder, lists: Mapping[str, ChoiceList | Sequence[ListEntry]]) -> FillingLimits:
@@ -62,14 +67,20 @@ def limits_for(cylinder: Cylinder, lists: Mapping[str, ChoiceList | Sequence[Lis
 
 
 def permits_of(
-    certificates: Iterable[Certificate], *, staff_id: str, company_id: str, station_ids: Iterable[str]
+    certificates: Iterable[Certificate],
+    *,
+    staff_id: str,
+    company_id: str,
+    station_ids: Iterable[str],
+    device_id: str = "",
 ) -> Permits:
     """Of all certificates on the phone those that allow this person to fill at this place."""
     holders = {company_id, *station_ids}
     found = sorted(certificates, key=lambda each: each.expires_on)
     own = [c for c in found if (c.holder_kind, c.holder_id, c.kind) == ("staff", staff_id, FILLER)]
     licences = [c for c in found if c.kind == FILLING_LICENCE and c.holder_kind != "staff" and c.holder_id in holders]
-    return Permits(own[-1] if own else None, licences[-1] if licences else None)
+    devices = [c for c in found if (c.holder_kind, c.holder_id, c.kind) == ("device", device_id, EXPLOSION_PROOF)]
+    return Permits(*(each[-1] if each else None for each in (own, licences, devices)))
 
 
 def may_fill(
@@ -83,15 +94,22 @@ def may_fill(
     tag_state: str = "",
     medium: str = "",
     scale_verified_until: date | None = None,
+    tag_required: bool = False,
+    explosion_proof_required: bool = False,
 ) -> Verdict:
     """Every reason against, each with what to do. `today` is the date in Beijing by a trusted clock; `medium` is what
     the gun gives, `scale_verified_until` is given once the scale has told it; the tag as for `verdict`.
+    `explosion_proof_required`: the handheld must be certified for explosive places (5.8.7-2b).
     """
-    known = verdict(cylinder, code, today, "filling", tag_uid=tag_uid, tag_state=tag_state).reasons
+    known = verdict(
+        cylinder, code, today, "filling", tag_uid=tag_uid, tag_state=tag_state, tag_required=tag_required
+    ).reasons
     reasons = [_with_action(reason) for reason in known]
     if cylinder is not None:
         reasons += _against_cylinder(cylinder, limits, medium)
     reasons += _against_permits(permits, today)
+    if explosion_proof_required:
+        reasons += _against_device(permits.device, today)
     if scale_verified_until is not None and scale_verified_until < today:
         reasons.append(
             _reason(
@@ -191,6 +209,10 @@ _ACTIONS: dict[str, tuple[str, str]] = {
         "do not fill it; set it aside, its owner takes it back",
     ),
     "tag_mismatch": ("不得充装，核对钢印号，交站里查明", "do not fill it; compare the stamp, the station finds out"),
+    "tag_missing": (
+        "不得充装，交站里装标签并绑定（我的 → 标签）",
+        "do not fill it; the station fits and binds a tag (Me → Tags)",
+    ),
     "unknown_cylinder": (
         "不得充装，重扫或手输钢印号；仍查不到就隔离",
         "do not fill it; scan again or type the number, else set it aside",
@@ -260,6 +282,40 @@ def _against_permits(permits: Permits, today: date) -> Iterator[Reason]:
                 "停止充装，换持证人员或办理换证",
                 "stop filling until it is renewed",
             )
+
+
+def _against_device(held: Certificate | None, today: date) -> Iterator[Reason]:
+    action = (
+        "收起这台设备，换有防爆合格证的手持机；请办公室登记证书，然后同步",
+        "put this device away and use a certified one; the office records its certificate, then sync",
+    )
+    if held is None:
+        yield _reason(
+            "explosion_proof_missing",
+            "这台设备没有登记防爆合格证，不得用于充装",
+            "This device has no explosion-proof certificate on record: not for filling",
+            *action,
+        )
+    elif not is_valid(held.expires_on, today):
+        yield _reason(
+            "explosion_proof_expired",
+            f"这台设备的防爆合格证已过期（{held.number}，至 {held.expires_on:%Y-%m-%d}）",
+            f"This device's explosion-proof certificate has expired ({held.number}, {held.expires_on:%Y-%m-%d})",
+            *action,
+        )
+
+
+def tag_unfit(items: Iterable[FillingCheckItem]) -> Reason | None:
+    """What a failed check of the tag means: the cylinder gets a new one before it is filled."""
+    if not any(item.item == TAG_ITEM and item.result == "fail" for item in items):
+        return None
+    return _reason(
+        "tag_unfit",
+        "电子标签松动、破损或读不出",
+        "The tag is loose, damaged or cannot be read",
+        "不得充装，交站里换新标签并绑定（我的 → 标签），旧标签作废",
+        "do not fill it; the station fits and binds a new tag (Me → Tags), the old one is void",
+    )
 
 
 def _reason(code: str, zh: str, en: str, action_zh: str, action_en: str) -> Reason:

@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.certificates import service as certificates
 from backend.certificates.rules import State
-from backend.certificates.schemas import CertificateIn, CertificateOut, HolderKind, WithdrawIn
+from backend.certificates.schemas import CertificateIn, CertificateOut, Holder, HolderKind, WithdrawIn
 from backend.pages import EXPORT_MOST, Page, csv_response
-from backend.scope import requires
+from backend.reference import service as reference
+from backend.scope import Caller, requires
 from sync.databases import beijing_today
+from sync.rules.certificates import READER_CONFORMITY, TAG_CONFORMITY, in_force
 from web_console.forms import read_form
 from web_console.lists import words_for
 from web_console.pages.ledgers import tabs
@@ -25,6 +27,7 @@ HOLDER_KINDS: dict[HolderKind, tuple[str, str]] = {
     "company": ("企业", "Company"),
     "station": ("场站", "Station"),
     "vehicle": ("车辆", "Vehicle"),
+    "device": ("手持设备", "Handheld"),
 }
 STATES: dict[State, tuple[str, str]] = {
     "expired": ("已过期", "Expired"),
@@ -65,9 +68,26 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
         tabs=tabs(request),
         holder_kinds=HOLDER_KINDS,
         states=STATES,
-        without=await certificates.companies_without(session, caller),
+        lacking=await _lacking(request, session, caller),
         may_edit=with_right(request, "certificate.edit") is not None,
     )
+
+
+async def _lacking(request: Visit, session: AsyncSession, caller: Caller) -> list[tuple[str, list[Holder]]]:
+    """Who may not fill, and what cannot be shown to conform; where the company asks for it from a day on."""
+    t, day = translate_into(language_of(request)), beijing_today()
+    settings = (await reference.find_settings(session, caller.company_id)).fields
+    found = [(t("没有有效的气瓶充装许可证，不得充装："), await certificates.companies_without(session, caller))]
+    if in_force(settings.explosion_proof_from, day):
+        devices = await certificates.handhelds_without(session, caller)
+        found.append((t("没有有效的防爆合格证、不得用于充装的设备："), devices))
+    if in_force(settings.tag_required_from, day):
+        for kind, words in (
+            (TAG_CONFORMITY, t("没有登记所用电子标签型号的符合性证书（GB/T 32830.1）：")),
+            (READER_CONFORMITY, t("没有登记所用读写器型号的符合性证书（GB/T 32830.2）：")),
+        ):
+            found.append((words, await certificates.companies_without(session, caller, kind)))
+    return [(words, holders) for words, holders in found if holders]
 
 
 @get("/ledgers/certificates/found", guards=[_VIEW])

@@ -70,6 +70,8 @@ REFUSALS = {
     "scrapped": ("已报废", "scrapped"),
     "tag_mismatch": ("标签不符", "tag does not match"),
     "tag_torn": ("标签损坏", "tag damaged"),
+    "tag_missing": ("没有装标签", "no tag"),
+    "tag_unfit": ("标签松动或读不出", "tag loose or unreadable"),
 }
 METHODS = {
     "qr": ("扫码", "QR code"),
@@ -115,12 +117,22 @@ async def show(
     id: str = "",  # noqa: A002
     shown: str = "",
     holder: str = "",
+    untagged: bool = False,
 ) -> Response[str]:
     """One hit opens by itself. `holder` (`station:id`, `vehicle:id`): those that stand there."""
     caller = visitor(request).narrowed("cylinder.view")
     kind, _, key = holder.partition(":")
+    # Four digits may be the end of a customer's telephone, where the visitor may see customers; the audit tells of it.
+    customer_ids = await customers.found_by_phone(session, visitor(request).narrowed("customer.view"), q.strip())
     hits = await cylinders.list_cylinders(
-        session, caller, search=q.strip(), holder_kind=kind, holder_id=key, limit=_MOST
+        session,
+        caller,
+        search=q.strip(),
+        holder_kind=kind,
+        holder_id=key,
+        at_customers=customer_ids,
+        tagged=False if untagged else None,
+        limit=_MOST,
     )
     chosen = id or (hits.items[0].id if q.strip() and hits.items else "")
     one = await cylinders.find_cylinder(session, caller, chosen) if chosen else None
@@ -129,6 +141,7 @@ async def show(
         request,
         "cylinders.html",
         q=q,
+        untagged=untagged,
         hits=hits,
         one=one,
         shown=shown,

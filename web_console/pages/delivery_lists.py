@@ -203,10 +203,10 @@ async def found_returns(
     return render(request, "parts/returns.html", returns=returns, page=page, size=PAGE)
 
 
-@post("/deliveries/records/{delivery_id:str}/void", guards=[requires("delivery.plan")], status_code=204)
-async def void(request: Visit, session: AsyncSession, delivery_id: str) -> Response[None]:
+@post("/deliveries/records/{record_id:str}/void", guards=[requires("delivery.plan")], status_code=204)
+async def void(request: Visit, session: AsyncSession, record_id: str) -> Response[None]:
     given = await read_form(request, Voiding)
-    await deliveries.void_delivery(session, visitor(request).narrowed("delivery.plan"), delivery_id, given.reason)
+    await deliveries.void_record(session, visitor(request).narrowed("delivery.plan"), record_id, given.reason)
     return done(toast=translate_into(language_of(request))("配送记录已作废"), changed="deliveries-changed")
 
 

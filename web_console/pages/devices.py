@@ -9,6 +9,7 @@ from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
+from backend.cylinders import service as cylinders
 from backend.errors import UnusableError
 from backend.intake import phones, quarantined
 from backend.intake.gaps import missing_numbers
@@ -154,4 +155,25 @@ async def reinstate(request: Visit, session: AsyncSession, device_id: str) -> Re
     return done(toast=t("设备已恢复，本人重新登录后继续同步"), changed="devices-changed")
 
 
-handlers = [show, found, export, open_one, revoke, reinstate]
+@get("/devices/tag-key", guards=[_MANAGE])
+async def show_tag_key(request: Visit, session: AsyncSession) -> Response[str]:
+    key = await cylinders.find_tag_key(session, _manager(request), visitor(request).company_id)
+    return render(request, "parts/tag_key.html", key=key)
+
+
+@post("/devices/tag-key", guards=[_MANAGE], status_code=204)
+async def replace_tag_key(request: Visit, session: AsyncSession) -> Response[None]:
+    """The number is typed: what follows cannot be undone, and a second click must not do it twice."""
+    caller, company_id = _manager(request), visitor(request).company_id
+    key = await cylinders.find_tag_key(session, caller, company_id)
+    if str((await request.form()).get("number", "")).strip() != str(key.number):
+        raise UnusableError(
+            "tag_key.number",
+            f"请输入现在的密钥编号 {key.number} 以确认。",
+            f"Type the present key's number, {key.number}, to confirm.",
+        )
+    number = await cylinders.replace_tag_key(session, caller, company_id)
+    return done(toast=translate_into(language_of(request))("标签密钥已更换为第 {n} 号，会发到各单位的手机", n=number))
+
+
+handlers = [show, found, export, show_tag_key, replace_tag_key, open_one, revoke, reinstate]

@@ -57,6 +57,10 @@ REASONS = REFUSALS | {
     "filling_licence_expired": ("充装许可证过期", "filling licence expired"),
     "scale_overdue": ("秤检定过期", "scale not verified"),
     "check_failed": ("检查不合格", "failed its check"),
+    "tag_missing": ("没有装标签", "no tag"),
+    "tag_unfit": ("标签松动或读不出", "tag loose or unreadable"),
+    "explosion_proof_missing": ("设备无防爆证", "handheld not certified"),
+    "explosion_proof_expired": ("设备防爆证过期", "handheld's certificate expired"),
     "overfilled": ("超装", "over-filled"),
 }
 _VIEW = requires("filling.view")

@@ -1,6 +1,7 @@
 """设置: the company's limits and lists, and bringing in a pipe network with a trial run first."""
 
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,8 @@ class LimitsForm(msgspec.Struct, frozen=True, kw_only=True):
     delivery_promise_min: Annotated[float, msgspec.Meta(gt=0, le=10_080)] | None = None
     certificate_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=0, le=3650)], ...] = ()
     inspection_reminder_days: tuple[Annotated[int, msgspec.Meta(ge=1, le=365)], ...] = ()
+    tag_required_from: date | None = None
+    explosion_proof_from: date | None = None
     cylinder_silent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
     cylinder_outstanding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 60
 

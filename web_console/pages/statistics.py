@@ -5,21 +5,23 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.customers import service as customers
 from backend.scope import Caller, requires
+from backend.statistics import reports
 from backend.statistics import service as statistics
-from backend.statistics.routes import DAY_HEADS, UNIT_HEADS, registration_sheet
+from backend.statistics.routes import registration_sheet, workbook
 from backend.statistics.rules import Period, Span, period_of
-from backend.statistics.schemas import Operation, UnitFigures
+from backend.statistics.schemas import DAY_HEADS, UNIT_HEADS, Operation, UnitFigures
 from backend.tables import xlsx_response
 from sync.databases import beijing_today
 from web_console import charts
+from web_console.forms import as_struct
 from web_console.rendering import Visit, language_of, render, sayer, translate_into
-from web_console.visiting import visitor
+from web_console.visiting import visitor, with_right
 from web_console.words import FIGURES, PAPERS
 
 _VIEW = requires("statistics.view")
@@ -223,4 +225,37 @@ async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
     return xlsx_response(name, _heads(request, DAY_HEADS), days)
 
 
-handlers: list[Any] = [show, export]
+@get("/statistics/reports", guards=[_VIEW])
+async def show_reports(request: Visit, session: AsyncSession) -> Response[str]:
+    return await _reports(request, session, _filter(request))
+
+
+@post("/statistics/reports", guards=[requires("statistics.report")], status_code=200)
+async def make_report(request: Visit, session: AsyncSession) -> Response[str]:
+    wanted = as_struct(await request.form(), Filter)
+    caller = visitor(request).narrowed("statistics.report")
+    await reports.make_report(session, caller, wanted.period(), organisation_id=wanted.organisation_id)
+    return await _reports(request, session, wanted)
+
+
+async def _reports(request: Visit, session: AsyncSession, wanted: Filter) -> Response[str]:
+    """What would be made now, and those that were."""
+    caller = visitor(request)
+    place = await accounts.find_organisation(session, wanted.organisation_id or caller.company_id)
+    return render(
+        request,
+        "parts/reports.html",
+        filter=wanted,
+        period=wanted.period(),
+        place=place.name,
+        made=await reports.list_reports(session, _viewer(request)),
+        may_report=with_right(request, "statistics.report") is not None,
+    )
+
+
+@get("/statistics/reports/{report_id:str}", guards=[_VIEW])
+async def open_report(request: Visit, session: AsyncSession, report_id: str) -> Response[bytes]:
+    return workbook(*await reports.find_report(session, _viewer(request), report_id))
+
+
+handlers: list[Any] = [show, export, show_reports, make_report, open_report]

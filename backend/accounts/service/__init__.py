@@ -4,6 +4,7 @@ from backend.accounts.service.authentication import authenticate, console_caller
 from backend.accounts.service.clients import create_client, issue_client_token, list_clients, withdraw_client
 from backend.accounts.service.devices import (
     active_device_ids,
+    handhelds,
     list_devices,
     reinstate_device,
     report_status,
@@ -69,6 +70,7 @@ __all__ = [
     "find_person",
     "find_staff",
     "grant_role",
+    "handhelds",
     "hash_password",
     "issue_client_token",
     "list_clients",

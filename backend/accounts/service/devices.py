@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
-from backend.accounts.models import Device, RefreshToken, Staff
+from backend.accounts.models import Device, RefreshToken, RoleGrant, Staff
 from backend.accounts.schemas import DeviceIn, DeviceOut, DeviceStatusIn
+from backend.bulk import one_of
 from backend.errors import ConflictingError, MissingError, NotAllowedError
 from backend.intake import service as intake
 from backend.intake.dropped import reopen
@@ -89,10 +90,28 @@ async def list_devices(
     return [DeviceOut(**row) for row in rows]
 
 
+async def handhelds(
+    session: AsyncSession, caller: Caller | None, ids: Sequence[str] | None = None, *, role: str = ""
+) -> list[DeviceOut]:
+    """Those with these ids, else all in use; `role`: of people who hold it anywhere."""
+    query = _select_shown()
+    if caller is not None:
+        query = scoped(query, Device.organisation_id, caller)
+    query = query.where(one_of(Device.id, ids) if ids is not None else and_(Device.revoked_at.is_(None), Staff.active))
+    if role:
+        query = query.where(Staff.id.in_(select(RoleGrant.staff_id).where(RoleGrant.role == role)))
+    rows = (await session.execute(query.order_by(Staff.name, Device.name, Device.id))).mappings()
+    return [DeviceOut(**row) for row in rows]
+
+
 def _shown(caller: Caller) -> Select[Any]:
+    return scoped(_select_shown(), Device.organisation_id, caller)
+
+
+def _select_shown() -> Select[Any]:
     own = [getattr(Device, name) for name in DeviceOut.__struct_fields__ if not name.startswith("staff_")]
     columns = [*own, Device.staff_id, Staff.staff_number, Staff.name.label("staff_name")]
-    return scoped(select(*columns).join(Staff), Device.organisation_id, caller)
+    return select(*columns).join(Staff)
 
 
 async def revoke_device(session: AsyncSession, caller: Caller | None, device_id: str) -> None:

@@ -14,6 +14,7 @@ from backend.certificates.service.listing import (
     companies_without,
     expiry,
     find_certificate,
+    handhelds_without,
     list_certificates,
     newest_of,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "expiry",
     "find_certificate",
     "find_holder",
+    "handhelds_without",
     "holders_by_id",
     "holders_named",
     "holders_of",

@@ -83,5 +83,20 @@ async def list_companies(session: AsyncSession, caller: Caller | None, ids: Sequ
     ]
 
 
+async def list_handhelds(session: AsyncSession, caller: Caller | None, ids: Sequence[str] | None) -> Sequence[Holder]:
+    return [_handheld(each) for each in await accounts.handhelds(session, caller, ids)]
+
+
+async def filling_handhelds(session: AsyncSession, caller: Caller) -> Sequence[Holder]:
+    """Those of people who fill."""
+    return [_handheld(each) for each in await accounts.handhelds(session, caller, role="filler")]
+
+
+def _handheld(device: Any) -> Holder:
+    name = f"{device.name}（{device.staff_name}）"
+    return Holder(id=device.id, code=device.id[-6:], name=name, organisation_id=device.organisation_id)
+
+
 holders_of("staff", _staff)
+holders_of("device", list_handhelds)
 holders_of("company", list_companies)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
@@ -85,6 +85,7 @@ async def _write(session: AsyncSession, caller: Caller, certificate: Certificate
         Certificate.kind == given.kind,
         Certificate.number == given.number,
         Certificate.id != certificate.id,
+        or_(Certificate.holder_kind != "device", Certificate.holder_id == given.holder_id),
     )
     if await session.scalar(same) is not None:
         raise ConflictingError("certificate.number_taken", "该证号已登记。", "That number is on record already.")

@@ -13,7 +13,7 @@ from backend.bulk import one_of
 from backend.certificates.models import Certificate
 from backend.certificates.rules import State, state_of
 from backend.certificates.schemas import CertificateOut, Expiry, Holder, HolderKind
-from backend.certificates.service.holders import holders_by_id, holders_named, list_companies
+from backend.certificates.service.holders import filling_handhelds, holders_by_id, holders_named, list_companies
 from backend.errors import MissingError
 from backend.pages import EXPORT_MOST, Page
 from backend.reference import service as reference
@@ -21,7 +21,7 @@ from backend.reference.defaults import CERTIFICATE_REMINDER_DAYS
 from backend.scope import Caller, within
 from sync.databases import beijing_today
 from sync.documents import reference as documents
-from sync.rules.certificates import FILLING_LICENCE
+from sync.rules.certificates import EXPLOSION_PROOF, FILLING_LICENCE
 
 # The list of a company's words for the certificates of each kind of holder.
 LIST_OF: dict[HolderKind, str] = {
@@ -29,6 +29,7 @@ LIST_OF: dict[HolderKind, str] = {
     "company": "company_certificate",
     "station": "station_certificate",
     "vehicle": "vehicle_certificate",
+    "device": "device_certificate",
 }
 
 
@@ -177,7 +178,10 @@ def _line(
     )
     holder_kind: Any = row.holder_kind
     word = words.get((LIST_OF[holder_kind], row.kind))
-    own = ("id", "organisation_id", "holder_kind", "holder_id", "kind", "number", "issued_by", "issued_on")
+    own = (
+        *("id", "organisation_id", "holder_kind", "holder_id", "kind", "number", "covers"),
+        *("issued_by", "issued_on"),
+    )
     return CertificateOut(
         organisation_name=organisation_name,
         holder_code=holder.code if holder else "",
@@ -215,3 +219,15 @@ async def companies_without(session: AsyncSession, caller: Caller, kind: str = F
     )
     valid = set(await session.scalars(held))
     return [each for each in await list_companies(session, caller, None) if each.id not in valid]
+
+
+async def handhelds_without(session: AsyncSession, caller: Caller) -> list[Holder]:
+    """Handhelds of people who fill that have no valid explosion-proof certificate (5.8.7-2b)."""
+    held = select(Certificate.holder_id).where(
+        Certificate.holder_kind == "device",
+        Certificate.kind == EXPLOSION_PROOF,
+        Certificate.withdrawn_at.is_(None),
+        Certificate.expires_on >= beijing_today(),
+    )
+    valid = set(await session.scalars(held))
+    return [each for each in await filling_handhelds(session, caller) if each.id not in valid]

@@ -40,17 +40,25 @@ async def send(session: AsyncSession, certificate: Certificate) -> None:
 
 
 async def _units(session: AsyncSession, certificate: Certificate) -> Sequence[Any]:
-    """A person's to where he works, a station's to its unit; all of a company's units ask for its own and vehicles'."""
+    """A person's and his handhelds' to where he works, a station's to its unit; a company's and its vehicles' to all of
+    its units.
+    """
     if certificate.holder_kind == "staff":
         return await accounts.units_of(session, certificate.holder_id)
+    if certificate.holder_kind == "device":
+        owners = [each.staff_id for each in await accounts.handhelds(session, None, [certificate.holder_id])]
+        return await accounts.units_of(session, owners[0]) if owners else ()
     if certificate.holder_kind == "station":
         return await accounts.units_under(session, certificate.organisation_id)
     return await accounts.units_under(session, certificate.company_id)
 
 
 async def _follow(session: AsyncSession, staff_id: str) -> None:
-    """A person's certificates go with him to his new units."""
-    theirs = select(Certificate).where(Certificate.holder_kind == "staff", Certificate.holder_id == staff_id)
+    """A person's certificates, and his handhelds', go with him to his new units."""
+    holders = [staff_id, *await accounts.active_device_ids(session, staff_id)]
+    theirs = select(Certificate).where(
+        Certificate.holder_kind.in_(("staff", "device")), one_of(Certificate.holder_id, holders)
+    )
     for certificate in (await session.scalars(theirs)).all():
         await send(session, certificate)
 

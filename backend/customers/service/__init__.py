@@ -11,6 +11,7 @@ from backend.customers.service.ledger import (
     create_customer,
     erase_customer,
     find_customer,
+    found_by_phone,
     list_customers,
     missing_of,
     names_of,
@@ -29,6 +30,7 @@ from backend.customers.service.personal import (
 )
 from backend.customers.service.recording import (
     Paper,
+    drop_papers,
     record_papers,
     registration,
     set_paper,
@@ -51,8 +53,10 @@ __all__ = [
     "compare_cards",
     "create_customer",
     "delete_pictures_of_the_erased",
+    "drop_papers",
     "erase_customer",
     "find_customer",
+    "found_by_phone",
     "list_customers",
     "list_paper_records",
     "missing_of",

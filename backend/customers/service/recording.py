@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -71,6 +71,17 @@ async def record_papers(session: AsyncSession, papers: Sequence[Paper]) -> Seque
     await settle_papers(session, whose)
     await tell_regulator(session, whose)
     return whose
+
+
+async def drop_papers(session: AsyncSession, record_ids: Sequence[str]) -> None:
+    """Records that were voided: what is done is told by the others."""
+    rows = await session.execute(
+        delete(PaperRecord).where(one_of(PaperRecord.id, record_ids)).returning(PaperRecord.customer_id)
+    )
+    whose = {customer_id for (customer_id,) in rows}
+    await session.execute(delete(CustomerPaper).where(one_of(CustomerPaper.record_id, record_ids)))
+    await settle_papers(session, sorted(whose))
+    await tell_regulator(session, whose)
 
 
 async def take_papers(session: AsyncSession, takens: Sequence[Taken[CustomerPaperDone]]) -> None:

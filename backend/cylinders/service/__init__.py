@@ -21,7 +21,7 @@ from backend.cylinders.service.reminders import list_reminders, mark_seen, remin
 from backend.cylinders.service.scrapping import list_scrappings, scrap_cylinder, undo_scrapping
 from backend.cylinders.service.showing import find_cylinder, list_cylinders, regulator_items, scrapped_among
 from backend.cylinders.service.stock import balance_stock, list_balances, list_stock
-from backend.cylinders.service.tag_keys import post_tag_keys, replace_tag_key
+from backend.cylinders.service.tag_keys import find_tag_key, post_tag_keys, replace_tag_key
 from backend.cylinders.service.tags import (
     adopt_stray_tags,
     bind_in_archive,
@@ -55,6 +55,7 @@ __all__ = [
     "find_cylinder",
     "find_face",
     "find_faces",
+    "find_tag_key",
     "list_balances",
     "list_cylinders",
     "list_due",

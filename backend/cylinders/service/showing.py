@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -50,10 +50,14 @@ async def list_cylinders(
     state: State | None = None,
     holder_kind: str = "",
     holder_id: str = "",
+    at_customers: Sequence[str] = (),
+    tagged: bool | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> Page[CylinderLine]:
-    """`search`: part of the code, factory number or tag UID (with or without colons)."""
+    """`search`: part of the code, factory number or tag UID (with or without colons); those at one of `at_customers`
+    are found besides. `tagged`: with or without a tag (5.8.6), scrapped ones aside.
+    """
     wanted: list[ColumnElement[bool]] = [within(Cylinder.organisation_id, caller)]
     pairs = (
         (Cylinder.organisation_id, organisation_id),
@@ -69,8 +73,11 @@ async def list_cylinders(
                 Cylinder.code.icontains(search, autoescape=True),
                 Cylinder.factory_number.icontains(search, autoescape=True),
                 func.replace(Cylinder.tag_uid, ":", "").contains(uid, autoescape=True),
+                and_(Cylinder.holder_kind == "customer", one_of(Cylinder.holder_id, at_customers)),
             )
         )
+    if tagged is not None:
+        wanted += [~Cylinder.scrapped, (Cylinder.tag_uid != "") == tagged]
     if state is not None:
         wanted.append(_is(state, datetime.now(BEIJING).date()))
     total = await session.scalar(select(func.count(Cylinder.id)).where(*wanted))

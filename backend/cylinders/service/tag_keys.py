@@ -8,13 +8,14 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import column, func, select, table, update
+from sqlalchemy import column, exists, func, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
 from backend.accounts import service as accounts
 from backend.bulk import insert_new
-from backend.cylinders.tag_models import TagSecret
+from backend.cylinders.schemas import TagKeyOut
+from backend.cylinders.tag_models import CylinderTag, TagSecret, TagWriting
 from backend.intake import service as intake
 from backend.reference import service as reference
 from backend.scope import Caller
@@ -56,6 +57,25 @@ async def replace_tag_key(session: AsyncSession, caller: Caller, company_id: str
     )
     await _post(session, place.company_id)
     return number
+
+
+async def find_tag_key(session: AsyncSession, caller: Caller, company_id: str) -> TagKeyOut:
+    """Which key tags are written with, since when, and how many tags carry an entry of before."""
+    place = await reference.find_place(session, company_id, caller=caller, right="devices.manage")
+    newest = (await _secrets(session, place.company_id))[0]
+    retired = select(func.max(TagSecret.retired_at)).where(TagSecret.company_id == place.company_id)
+    replaced_at = await session.scalar(retired)
+    on_cylinders = [CylinderTag.company_id == place.company_id, CylinderTag.on_cylinder]
+    tags = await session.scalar(select(func.count(CylinderTag.uid)).where(*on_cylinders))
+    older = 0
+    if replaced_at is not None:
+        renewed = exists().where(
+            TagWriting.uid == CylinderTag.uid, TagWriting.outcome == "written", TagWriting.at >= replaced_at
+        )
+        older = await session.scalar(select(func.count(CylinderTag.uid)).where(*on_cylinders, ~renewed)) or 0
+    return TagKeyOut(
+        company_id=place.company_id, number=newest.number, replaced_at=replaced_at, tags=tags or 0, tags_before=older
+    )
 
 
 async def _post(session: AsyncSession, company_id: str) -> None:

@@ -14,7 +14,7 @@ from backend.deliveries.service.reporting import check_items, regulator_items
 from backend.deliveries.service.returns import list_returns
 from backend.deliveries.service.showing import list_deliveries, list_failed_visits, list_often_missed
 from backend.deliveries.service.slips import list_balances, list_slips
-from backend.deliveries.service.voiding import completed_before, void_delivery
+from backend.deliveries.service.voiding import completed_before, void_record
 
 customers.when_changed(send_card)
 customers.when_completed(completed_before)
@@ -35,6 +35,6 @@ __all__ = [
     "regulator_items",
     "retry_order",
     "send_card",
-    "void_delivery",
+    "void_record",
     "withdraw_order",
 ]

@@ -30,7 +30,9 @@ async def regulator_items(session: AsyncSession, delivery_ids: Sequence[str]) ->
     )
     orders = {order_id: (number, vehicle, station) for order_id, number, vehicle, station in numbers}
     checked = await session.execute(
-        select(DeliveryCheck.id, DeliveryCheck.passed).where(one_of(DeliveryCheck.id, [row.check_id for row in rows]))
+        select(DeliveryCheck.id, DeliveryCheck.passed).where(
+            one_of(DeliveryCheck.id, [row.check_id for row in rows]), DeliveryCheck.voided_at.is_(None)
+        )
     )
     passed = {check_id: result for check_id, result in checked}  # noqa: C416
     items: dict[str, dict[str, Any]] = {}
@@ -61,10 +63,14 @@ async def regulator_items(session: AsyncSession, delivery_ids: Sequence[str]) ->
 
 async def check_items(session: AsyncSession, record_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """入户安检记录 (T2-07): what was found at whose door, and where nobody was let in or was at home; the customer by
-    code and class, no witness, no signature, no free text.
+    code and class, no witness, no signature, no free text. A voided one is left out: the feed says that it is deleted.
     """
-    checks = (await session.scalars(select(DeliveryCheck).where(one_of(DeliveryCheck.id, record_ids)))).all()
-    visits = (await session.scalars(select(FailedVisit).where(one_of(FailedVisit.id, record_ids)))).all()
+
+    def stands(table: Any) -> Any:
+        return select(table).where(one_of(table.id, record_ids), table.voided_at.is_(None))
+
+    checks = (await session.scalars(stands(DeliveryCheck))).all()
+    visits = (await session.scalars(stands(FailedVisit))).all()
     both: list[DeliveryCheck | FailedVisit] = [*checks, *visits]
     names = await accounts.staff_names(session, [row.staff_id for row in both])
     known = await customers.names_of(session, [row.customer_id for row in both])
@@ -77,6 +83,7 @@ async def check_items(session: AsyncSession, record_ids: Sequence[str]) -> dict[
             "customer_code": customer.code if customer else "",
             "customer_category": customer.category if customer else "",
             "photos": len(row.photos),
+            "corrects": row.corrects,
             **(_found(row) if isinstance(row, DeliveryCheck) else _not_let_in(row)),
         }
     return items

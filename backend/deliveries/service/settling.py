@@ -1,6 +1,6 @@
 """An order's status from all that was recorded for it, in whatever order it came."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -29,7 +29,20 @@ async def settle_orders(session: AsyncSession, takens: Sequence[Taken[Any]]) -> 
     ]
     strange = [(order, taken) for order, taken in theirs if _is_strange(order, taken)]
     await intake.open_conflicts(session, [_contradiction(order, taken) for order, taken in strange])
-    settled = {order.id: order for order, taken in theirs if not _is_strange(order, taken)}
+    await _settle_all(session, {order.id: order for order, taken in theirs if not _is_strange(order, taken)})
+
+
+async def settle_order(session: AsyncSession, order_id: str) -> None:
+    """Anew, after one of its records was voided."""
+    query = select(DeliveryOrder).where(DeliveryOrder.id == order_id).with_for_update(key_share=True)
+    order = await session.scalar(query.execution_options(populate_existing=True))
+    if order is not None and order.status not in {"withdrawn", "reassigned"}:
+        if order.status != "done":
+            order.status, order.status_reason, order.next_appointment = "open", "", None
+        await _settle_all(session, {order.id: order})
+
+
+async def _settle_all(session: AsyncSession, settled: Mapping[str, DeliveryOrder]) -> None:
     done = await _recorded(session, Delivery, settled.values())
     checks = await _recorded(session, DeliveryCheck, settled.values())
     visits = await _recorded(session, FailedVisit, settled.values())
@@ -61,7 +74,7 @@ async def _recorded(session: AsyncSession, table: Any, orders: Any) -> dict[str,
             select(table).where(one_of(table.task_id, sorted(drivers))).order_by(table.at, table.id)
         )
         for row in rows:
-            if row.staff_id == drivers[row.task_id] and getattr(row, "voided_at", None) is None:
+            if row.staff_id == drivers[row.task_id] and row.voided_at is None:
                 found[row.task_id].append(row)
     return found
 

@@ -125,7 +125,7 @@ async def list_failed_visits(
     limit: int = 100,
     offset: int = 0,
 ) -> Page[VisitOut]:
-    wanted: list[ColumnElement[bool]] = [within(FailedVisit.organisation_id, caller)]
+    wanted: list[ColumnElement[bool]] = [within(FailedVisit.organisation_id, caller), FailedVisit.voided_at.is_(None)]
     if since is not None:
         wanted.append(FailedVisit.at >= since)
     if outcome:
@@ -150,6 +150,7 @@ async def list_often_missed(session: AsyncSession, caller: Caller, *, days: int 
         .outerjoin(latest, latest.c.customer_id == FailedVisit.customer_id)
         .where(
             within(FailedVisit.organisation_id, caller),
+            FailedVisit.voided_at.is_(None),
             FailedVisit.at >= func.now() - timedelta(days=days),
             or_(latest.c.at.is_(None), FailedVisit.at > latest.c.at),
         )

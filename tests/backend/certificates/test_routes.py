@@ -17,7 +17,7 @@ from backend.vehicles import service as vehicles
 from backend.vehicles.schemas import VehicleIn
 from sync.databases import unit_database
 from sync.documents import decode_backend
-from tests.factories.accounts import Company, bearer, make_company, make_organisation, make_staff
+from tests.factories.accounts import Company, bearer, make_company, make_device, make_organisation, make_staff
 from tests.factories.certificates import certificate_in, in_days, make_certificate
 from tests.factories.taken import office
 
@@ -225,3 +225,44 @@ class TestPhones:
         new = await make_organisation(session, "unit", parent=keeper.company.company)
         await certificates.post_everywhere(session)
         assert len(await held_by_phones(session, new)) == 1
+
+
+class TestHandhelds:
+    @pytest.mark.requirement("5.8.7-2b")
+    async def test_a_fillers_handheld_without_a_valid_explosion_proof_certificate_is_listed_until_it_has_one(
+        self, keeper: Office, session: AsyncSession
+    ) -> None:
+        filler = await make_staff(session, keeper.company, roles=["filler"], name="演示-郑充装")
+        driver = await make_staff(session, keeper.company, roles=["driver"])
+        device = await make_device(session, filler)
+        other = await make_device(session, filler)
+        await make_device(session, driver)
+
+        async def without() -> set[str]:
+            answer = await keeper.client.get("/api/certificates/handhelds-without", headers=keeper.headers)
+            return {each["id"] for each in answer.json()}
+
+        assert await without() == {device.id, other.id}
+        held = {"holder_kind": "device", "kind": "explosion_proof", "number": "CNEx 21.0007"}
+        for each in (device, other):
+            # One certificate covers every handheld of its model, and each of them once.
+            made = await keeper.post(**held, holder_id=each.id, covers="演示手持机 HT-7", expires_on=in_days(20))
+            assert made.status_code == 201, made.text
+        again = await keeper.post(**held, holder_id=device.id, expires_on=in_days(20))
+        assert (again.status_code, again.json()["code"]) == (409, "certificate.number_taken")
+        assert await without() == set()
+        sent = await held_by_phones(session, keeper.company.unit)
+        assert {each.holder_id for each in sent if each.kind == "explosion_proof"} == {device.id, other.id}
+        assert [each.kind for each in await held_by_phones(session, keeper.company.other_unit)] == []
+        due = await keeper.list(state="due", holder_kind="device")
+        assert {(each["covers"], each["due_within"]) for each in due} == {("演示手持机 HT-7", 30)}
+
+    async def test_another_companys_handheld_gets_none(
+        self, keeper: Office, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        other = await make_company(session)
+        device = await make_device(session, await make_staff(session, other, roles=["filler"]))
+        made = await keeper.post(holder_kind="device", kind="explosion_proof", holder_id=device.id)
+        assert made.status_code == 404
+        answer = await client.get("/api/certificates/handhelds-without", headers=keeper.headers)
+        assert answer.json() == []

@@ -199,7 +199,7 @@ class TestVoid:
         done = completed(ours, "", "35-1", check_id="x")
         await take(session, ours.company, ours.driver, done)
         with pytest.raises(AppError) as refused:
-            await deliveries.void_delivery(session, theirs.caller, done.id, "误录")
+            await deliveries.void_record(session, theirs.caller, done.id, "误录")
         assert refused.value.code == "delivery.unknown"
 
     async def test_the_order_is_open_again_and_the_cylinder_back_on_the_vehicle(self, session: AsyncSession) -> None:
@@ -211,12 +211,12 @@ class TestVoid:
         )
         await take(session, station.company, station.driver, loaded(station, "35-1"))
         await take(session, station.company, station.driver, done, at=MORNING + HOUR)
-        await deliveries.void_delivery(session, station.caller, done.id, "误录")
+        await deliveries.void_record(session, station.caller, done.id, "误录")
         assert (await deliveries.find_order(session, station.caller, made.order.id)).order.state == "open"
         assert await holder(session, station, cylinder.cylinder.id) == ("vehicle", station.driver.id)
         assert (await deliveries.list_slips(session, station.caller)).total == 0
         with pytest.raises(AppError) as refused:
-            await deliveries.void_delivery(session, station.caller, done.id, "误录")
+            await deliveries.void_record(session, station.caller, done.id, "误录")
         assert refused.value.code == "delivery.void"
 
     async def test_a_correction_replaces_what_it_corrects_whatever_came_first(self, session: AsyncSession) -> None:

@@ -3,6 +3,7 @@
 import itertools
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +13,9 @@ from backend.cylinders import service as cylinders
 from backend.filling import service as filling
 from backend.filling.models import Filling
 from backend.intake.models import Conflict
+from backend.reference import service as reference
 from backend.taken import Waiting
+from tests.factories.deliveries import scan
 from tests.factories.filling import (
     FillingStation,
     checked_after,
@@ -21,7 +24,7 @@ from tests.factories.filling import (
     make_fillable,
     make_filling_station,
 )
-from tests.factories.taken import MORNING, take
+from tests.factories.taken import MORNING, office, take
 
 MINUTE = timedelta(minutes=1)
 
@@ -175,3 +178,24 @@ class TestRefused:
         await take(session, station.company, station.filler, checked_before(station, "35-1", reasons=("tag_torn",)))
         after = (await cylinders.find_cylinder(session, station.caller, made.cylinder.id)).cylinder
         assert (after.holder_kind, after.holder_id) == (before.holder_kind, before.holder_id)
+
+
+class TestDemands:
+    @pytest.mark.requirement("5.8.6")
+    async def test_what_was_filled_without_a_tag_or_by_an_uncertified_handheld_is_put_before_the_office(
+        self, session: AsyncSession
+    ) -> None:
+        """By the day on which it was filled: what came before the company's day was right."""
+        station = await make_filling_station(session)
+        for code in ("35-1", "35-2"):
+            await make_fillable(session, station, code, tag_uid="")
+        day = MORNING.date()
+        settings = (await reference.find_settings(session, station.company.company.id)).fields
+        for code, since, told in (("35-1", day + timedelta(days=1), []), ("35-2", day, ["filling.forbidden"])):
+            asked = msgspec.structs.replace(settings, tag_required_from=since, explosion_proof_from=since)
+            admin = office(station.company, station.keeper)
+            await reference.change_settings(session, admin, station.company.company.id, asked)
+            await fill(session, station, code, scan=scan(code))
+            assert await conflicts(session) == told
+        facts = (await session.scalars(select(Conflict.facts))).one()
+        assert set(facts["reasons"]) == {"tag_missing", "explosion_proof_missing"}

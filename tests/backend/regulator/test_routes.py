@@ -252,7 +252,7 @@ class TestDeliveries:
         assert (told[first.id]["deleted"], told[first.id]["version"]) == (True, 2)
         assert "delivered" not in told[first.id]
         assert (told[second.id]["delivered"], told[second.id]["corrects"]) == (["35-2"], first.id)
-        await deliveries.void_delivery(session, station.caller, second.id, "误录")
+        await deliveries.void_record(session, station.caller, second.id, "误录")
         page = await reader.read("T2-11", cursor=page["next_cursor"])
         assert [(item["id"], item["deleted"]) for item in page["items"]] == [(second.id, True)]
 
@@ -377,6 +377,36 @@ class TestInHomeChecks:
         assert not any(personal in written for personal in (IDENTITY, "演示-孙", "100-0000", "林场小区"))
         elsewhere = await regulator(client, session, await make_company(session))
         assert (await elsewhere.read("T2-07"))["items"] == []
+
+    @pytest.mark.requirement("T2-07")
+    async def test_a_check_that_was_corrected_or_voided_is_told_as_deleted_and_counts_no_more(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        station = await make_station(session)
+        reader = await regulator(client, session, station.company)
+        order = (await make_order(session, station)).order
+        wrong = checked(station, order.id, passed=False)
+        right = msgspec.structs.replace(checked(station, order.id), corrects=wrong.id)
+        visit = missed(station, order.id)
+        for each in (right, wrong, visit):
+            await take(session, station.company, station.driver, each)
+        first = await reader.read("T2-07")
+        told = {item["id"]: item for item in first["items"]}
+        assert [told[each.id]["deleted"] for each in (wrong, right, visit)] == [True, False, False]
+        assert told[right.id]["corrects"] == wrong.id
+        assert "passed" not in told[wrong.id]
+        await deliveries.void_record(session, station.caller, right.id, "误录")
+        await deliveries.void_record(session, station.caller, visit.id, "走错门")
+        after = await reader.read("T2-07", cursor=first["next_cursor"])
+        assert {(item["id"], item["deleted"], item["version"]) for item in after["items"]} == {
+            (right.id, True, 2),
+            (visit.id, True, 2),
+        }
+        # Nothing of it stands: the order is open again and no in-home check is on the customer's record.
+        found = await deliveries.find_order(session, station.caller, order.id)
+        assert (found.order.state, found.order.attempt) == ("open", 1)
+        papers = (await customers.find_customer(session, station.caller, station.customer_id)).papers
+        assert {paper.kind: paper.done_on for paper in papers}["in_home_check"] is None
 
 
 class TestStations:

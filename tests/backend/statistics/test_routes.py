@@ -284,3 +284,79 @@ class TestSpreadsheets:
         answer = await town.client.get("/api/statistics/units.xlsx", headers=town.headers, params=params)
         sheet = CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_index(0).to_python()
         assert dict(zip(sheet[0], sheet[-1], strict=True))["充装 瓶"] == 4
+
+
+class TestReports:
+    async def make(self, town: Town, **params: Any) -> Any:
+        given = {"span": "month", "day": DAY.isoformat()} | params
+        return await town.client.post("/api/statistics/reports", headers=town.headers, params=given)
+
+    async def test_a_regulators_officer_reads_reports_and_makes_none(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        officer = await make_staff(session, company, roles=["supervisor"], on=company.province)
+        assert (await client.post("/api/statistics/reports", headers=bearer(client, officer))).status_code == 403
+
+    async def test_another_company_sees_none_of_ours(self, client: AsyncTestClient[Any], town: Town) -> None:
+        assert (await self.make(town)).status_code == 201
+        (made,) = (await town.get("/api/statistics/reports"))["items"]
+        other = await make_company(town.session)
+        headers = bearer(client, await make_staff(town.session, other, roles=["company_admin"]))
+        assert (await client.get("/api/statistics/reports", headers=headers)).json()["items"] == []
+        answer = await client.get(f"/api/statistics/reports/{made['id']}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "report.unknown")
+        params = {"organisation_id": town.company.unit.id}
+        assert (await client.post("/api/statistics/reports", headers=headers, params=params)).status_code == 404
+
+    async def test_it_says_who_made_it_for_which_company_and_period_and_its_sheets_hold_the_figures(
+        self, town: Town
+    ) -> None:
+        answer = await self.make(town)
+        assert answer.status_code == 201, answer.text
+        book = CalamineWorkbook.from_filelike(BytesIO(answer.content))
+        assert book.sheet_names == ["填报信息", "按日按单位", "按单位", "实名登记"]
+        sheets = [book.get_sheet_by_name(name).to_python() for name in book.sheet_names]
+        head = dict(sheets[0][1:])
+        (made,) = (await town.get("/api/statistics/reports"))["items"]
+        assert (head["企业"], head["填报人"], head["报表编号"]) == (
+            town.company.company.name,
+            town.keeper.name,
+            made["number"],
+        )
+        assert head["报告期"].startswith(f"{DAY.replace(day=1)} 至 ")
+        figures = await town.figures(span="month")
+        (day,) = sheets[1][1:]
+        assert dict(zip(sheets[1][0], day, strict=True))["充装 瓶"] == figures["total"]["filled"] == 4
+        assert dict(zip(sheets[2][0], sheets[2][-1], strict=True))["拒充 瓶"] == figures["total"]["refused"]
+        assert dict(zip(sheets[3][0], sheets[3][-1], strict=True))["总用户"] == 1
+
+    async def test_what_was_handed_over_stays_as_it_was_when_the_figures_change(self, town: Town) -> None:
+        first = await self.make(town, span="year")
+        refusal = checked_before(FillingStation(town.company, town.keeper, town.keeper), "35-7", reasons=("not_owned",))
+        await take(town.session, town.company, town.keeper, refusal)
+        second = await self.make(town, span="year")
+        newest, oldest = (await town.get("/api/statistics/reports"))["items"]
+        assert (newest["made_by"], newest["span"], newest["number"][-3:]) == (town.keeper.name, "year", "002")
+        kept = await town.client.get(f"/api/statistics/reports/{oldest['id']}", headers=town.headers)
+        assert kept.content == first.content != second.content
+        refused = []
+        for content in (first.content, second.content):
+            sheet = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name("按月按单位").to_python()
+            refused.append(sum(dict(zip(sheet[0], row, strict=True))["拒充 瓶"] for row in sheet[1:]))
+        assert refused == [2, 3]
+
+    async def test_a_period_that_has_not_begun_is_refused(self, town: Town) -> None:
+        answer = await self.make(town, span="day", day=in_days(1).isoformat())
+        assert (answer.status_code, answer.json()["code"]) == (422, "report.future")
+
+    @pytest.mark.requirement("E5.8.4-1")
+    async def test_the_regulator_is_told_how_many_cylinders_there_are_marked_and_overdue(self, town: Town) -> None:
+        filling = FillingStation(town.company, town.keeper, town.keeper)
+        await make_fillable(town.session, filling, "35-90", tag_uid="")
+        await make_fillable(town.session, filling, "35-91", next_inspection_on=in_days(-1))
+        book = CalamineWorkbook.from_filelike(BytesIO((await self.make(town)).content))
+        sheet = book.get_sheet_by_name("按单位").to_python()
+        told = dict(zip(sheet[0], sheet[-1], strict=True))
+        # (Of the town's four one is not its own.)
+        assert [told[name] for name in ("自有气瓶", "已装标签", "检验超期")] == [5, 4, 1]

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from mobile_app.deliveries.registering import address_parts, complete_customer, keep_paper, missing_here
 from mobile_app.deliveries.work import Delivery
@@ -20,6 +21,7 @@ from tests.mobile_app.phones import (
     give_office_key,
     jpeg,
     put,
+    signed,
 )
 
 # Invented: born in 1885, with a valid check digit.
@@ -79,6 +81,19 @@ class TestComplete:
         assert await phone.recorded(CustomerCompleted) == []
 
     async def test_without_the_offices_key_nothing_personal_is_kept(self, phone: Phone) -> None:
+        with pytest.raises(NotReady):
+            await complete_customer(phone, TASK, {"phone": "100-0000-0777"})
+        assert await phone.recorded(CustomerCompleted) == []
+
+    async def test_a_key_that_the_office_did_not_sign_is_not_used(self, phone: Phone) -> None:
+        """Whoever can write to the hub would otherwise read what is sealed from then on."""
+        give_office_key(phone)
+        store = phone.stores.unit(UNIT_ID)
+        held = store.get(SETTINGS.id)
+        assert held is not None
+        forged = msgspec.structs.replace(SETTINGS, version=3, personal_key=OFFICE_PEM)
+        store.put(*signed(forged, ec.generate_private_key(ec.SECP256R1())), rev=held.rev)
+        assert (await phone.settings()).version == 3
         with pytest.raises(NotReady):
             await complete_customer(phone, TASK, {"phone": "100-0000-0777"})
         assert await phone.recorded(CustomerCompleted) == []

@@ -13,7 +13,7 @@ from mobile_app.filling.work import Filling
 from mobile_app.phone import Phone
 from sync.documents.filling import FillingCheckedAfter, FillingCheckItem
 from sync.documents.reference import Certificate, ChoiceList, ListEntry
-from tests.mobile_app.phones import STAFF_ID, TODAY, UNIT_ID, cylinder, put
+from tests.mobile_app.phones import SETTINGS, STAFF_ID, TODAY, UNIT_ID, cylinder, put
 
 COMPANY_ID = "018f0000c1"
 
@@ -59,6 +59,11 @@ def equip(phone: Phone, *, certificates: Sequence[Certificate] = (FILLER, LICENC
     put(phone.stores.unit(UNIT_ID), (*LISTS, *certificates, *CYLINDERS))
     staff = msgspec.structs.replace(phone.profile.staff, company_id=COMPANY_ID, roles=("filler",))
     phone.session.profile = msgspec.structs.replace(phone.profile, staff=staff)
+
+
+def ask(phone: Phone, **demands: date) -> None:
+    """The office has set a day from which it asks for something."""
+    put(phone.stores.unit(UNIT_ID), [msgspec.structs.replace(SETTINGS, version=9, **demands)])
 
 
 def passed(*items: str) -> list[FillingCheckItem]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -21,14 +21,17 @@ from tests.mobile_app.filling.station import (
     FILLABLE,
     FILLER,
     LICENCE,
+    ask,
     certificate,
     closed,
     end,
+    entries,
     equip,
+    passed,
     state,
     up_to_fill,
 )
-from tests.mobile_app.phones import STAFF_ID, UNIT_ID, cylinder, jpeg, open_phone, put
+from tests.mobile_app.phones import DEVICE_ID, STAFF_ID, TODAY, UNIT_ID, cylinder, jpeg, open_phone, put
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +155,52 @@ class TestRefused:
         equip(phone, certificates=held)
         filling = await Filling.open(phone)
         assert (await filling.scan("FL0001", "nfc", tag_uid="04FL0001")).codes == (reason,)
+
+    @pytest.mark.requirement("5.8.6")
+    @pytest.mark.parametrize(("since", "codes"), [(TODAY, ("tag_missing",)), (TODAY + timedelta(days=1), ())])
+    async def test_from_the_companys_day_on_a_cylinder_without_a_tag_gets_no_gas_offline(
+        self, station: Phone, since: date, codes: tuple[str, ...]
+    ) -> None:
+        ask(station, tag_required_from=since)
+        put(station.stores.unit(UNIT_ID), [cylinder("FL0001", **FILLABLE, tag_uid="")])
+        filling = await Filling.open(station)
+        assert (await filling.scan("FL0001", "qr")).codes == codes
+        assert [refused.reasons for refused in await refusals(station)] == [codes] * bool(codes)
+
+    @pytest.mark.requirement("5.8.7-2b")
+    async def test_from_the_companys_day_on_a_handheld_without_an_explosion_proof_certificate_fills_nothing_offline(
+        self, station: Phone, peer: Simulator, scale: FillingScale
+    ) -> None:
+        ask(station, explosion_proof_from=TODAY)
+        assert (await (await Filling.open(station)).scan("FL0001", "nfc", tag_uid="04FL0001")).codes == (
+            "explosion_proof_missing",
+        )
+        put(station.stores.unit(UNIT_ID), [certificate("explosion_proof", "device", DEVICE_ID)])
+        filling = await up_to_fill(station)
+        ran_out = certificate("explosion_proof", "device", DEVICE_ID, expires_on=TODAY - timedelta(days=1))
+        put(station.stores.unit(UNIT_ID), [ran_out])
+        with pytest.raises(FillingBlocked, match="防爆合格证已过期"):
+            await filling.fill(scale)
+        assert state(peer)["lock"] == "closed"
+
+    @pytest.mark.requirement("5.8.6-4a")
+    async def test_a_loose_or_unreadable_tag_sends_the_cylinder_to_get_a_new_one(
+        self, station: Phone, peer: Simulator, scale: FillingScale
+    ) -> None:
+        asked = entries("filling_check_before", valve=None, tag=None)
+        put(station.stores.unit(UNIT_ID), [asked])
+        filling = await Filling.open(station)
+        await filling.scan("FL0001", "nfc", tag_uid="04FL0001", scale=scale)
+        with pytest.raises(FieldError):
+            await filling.check(passed("valve"), scale=scale)
+        photo = await take_photo(station, jpeg(3))
+        bad = FillingCheckItem(item="tag", result="fail", photo=photo.id)
+        assert not await filling.check([*passed("valve"), bad], photos=[photo], scale=scale)
+        assert state(peer)["lock"] == "closed"
+        (refused,) = await refusals(station)
+        assert refused.reasons == ("tag_unfit",)
+        (reason,) = filling.progress.reasons
+        assert "换新标签" in reason.action_zh
 
     async def test_a_certificate_that_ran_out_since_the_scan_keeps_the_gun_locked(
         self, station: Phone, peer: Simulator, scale: FillingScale

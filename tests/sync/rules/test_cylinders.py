@@ -44,6 +44,13 @@ class TestVerdict:
         assert found.codes == (code,)
         assert all(reason.zh and reason.en and reason.action_zh and reason.action_en for reason in found.reasons)
 
+    @pytest.mark.parametrize(("purpose", "codes"), [("loading", ("tag_missing",)), ("delivery", ()), ("return", ())])
+    def test_without_a_tag_it_does_not_leave_the_station_and_comes_back_all_the_same(
+        self, purpose: Any, codes: tuple[str, ...]
+    ) -> None:
+        assert verdict(but(tag_uid=""), "SH0001", TODAY, purpose, tag_required=True).codes == codes
+        assert verdict(but(tag_uid=""), "SH0001", TODAY, purpose).codes == ()
+
     def test_a_tag_of_another_cylinder_is_refused(self) -> None:
         assert verdict(GOOD, "SH0001", TODAY, "delivery", tag_uid="04FFFFFF").codes == ("tag_mismatch",)
 

@@ -49,6 +49,36 @@ def but(**fields: Any) -> Cylinder:
     return msgspec.structs.replace(GOOD, **fields)
 
 
+class TestDemands:
+    def test_a_cylinder_without_a_tag_is_filled_only_where_the_company_does_not_ask_for_one_yet(self) -> None:
+        bare = but(tag_uid="")
+        assert may_fill(bare, "SH0001", TODAY, LIMITS, PERMITS, medium="LPG").allowed
+        found = may_fill(bare, "SH0001", TODAY, LIMITS, PERMITS, medium="LPG", tag_required=True)
+        assert found.codes == ("tag_missing",)
+        assert "绑定" in found.reasons[0].action_zh
+
+    @pytest.mark.parametrize(
+        ("expires_on", "codes"),
+        [
+            (TODAY, ()),
+            (YESTERDAY, ("explosion_proof_expired",)),
+            (None, ("explosion_proof_missing",)),
+        ],
+    )
+    def test_a_handheld_fills_through_the_last_day_of_its_explosion_proof_certificate(
+        self, expires_on: date | None, codes: tuple[str, ...]
+    ) -> None:
+        held = [PERMITS.filler, PERMITS.licence, certificate("explosion_proof", "device", "another")]
+        if expires_on:
+            held.append(certificate("explosion_proof", "device", "d1", expires_on=expires_on))
+        permits = permits_of(
+            [each for each in held if each], staff_id="s1", company_id="company", station_ids=[], device_id="d1"
+        )
+        found = may_fill(GOOD, "SH0001", TODAY, LIMITS, permits, medium="LPG", explosion_proof_required=True)
+        assert found.codes == codes
+        assert may_fill(GOOD, "SH0001", TODAY, LIMITS, permits, medium="LPG").allowed
+
+
 class TestMayFill:
     def test_an_own_inspected_cylinder_is_filled_on_the_last_day_of_everything(self) -> None:
         found = may_fill(GOOD, "SH0001", TODAY, LIMITS, PERMITS, medium="LPG", scale_verified_until=TODAY)
