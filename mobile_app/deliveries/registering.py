@@ -2,7 +2,6 @@
 photographed (5.8.3-04). An identity card is read from its photo (E5.8.4-3); what was read he confirms or types anew.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -22,7 +21,6 @@ from sync.documents.customers import (
 )
 from sync.documents.envelope import new_id
 from sync.documents.tasks import CustomerCard, DeliveryTask
-from sync.identity_card import CardReading, read_identity_card
 from sync.rules.customers import kind_of_identity, missing_fields, required_fields
 from sync.rules.identity import Finding, check_identity, normal_identity
 
@@ -57,11 +55,6 @@ async def missing_here(phone: Phone, card: CustomerCard) -> tuple[str, ...]:
 def check_number(phone: Phone, number: str, category: str, person_categories: Sequence[str]) -> tuple[Finding, ...]:
     """What is wrong or unusual about it; empty when nothing is."""
     return check_identity(normal_identity(number), kind_of_identity(category, person_categories), phone.today())
-
-
-async def read_card(picture: bytes) -> CardReading:
-    """What the card in this picture says, or why it says nothing; a second or two."""
-    return await asyncio.to_thread(read_identity_card, picture)
 
 
 def address_parts(address: str) -> dict[str, str]:

@@ -14,7 +14,6 @@ from mobile_app.deliveries.registering import (
     check_number,
     complete_customer,
     keep_paper,
-    read_card,
 )
 from mobile_app.deliveries.state import DeliveryRun
 from mobile_app.errors import FieldError
@@ -22,7 +21,7 @@ from mobile_app.photo_drafts import PhotoDraft, PhotoSource
 from mobile_app.photos import take_photo
 from sync.documents.customers import IdentityEntry
 from sync.documents.deliveries import DepositSlip
-from sync.identity_card import CardReading, doubts_of
+from sync.identity_card import CardReading, doubts_of, read_card
 from sync.rules.customers import kind_of_identity
 from sync.rules.identity import Finding, normal_identity
 

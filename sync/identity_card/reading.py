@@ -4,10 +4,11 @@ The recogniser is RapidOCR with PP-OCR's Chinese models on ONNX Runtime. Its mod
 when a card is read. The package group `cards` is optional: a slim phone build leaves it out, and the number is typed.
 """
 
+import asyncio
 import importlib.util
 import io
-import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -81,8 +82,17 @@ def can_read() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("rapidocr", "onnxruntime"))
 
 
+# One card at a time: two would share the same cores, and a queue of cards must not hold the threads of others.
+_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cards")
+
+
+async def read_card(picture: bytes) -> CardReading:
+    """`read_identity_card` in its turn, in the one thread of this process that reads cards."""
+    return await asyncio.get_running_loop().run_in_executor(_reader, read_identity_card, picture)
+
+
 def read_identity_card(picture: bytes) -> CardReading:
-    """Blocks for a second or two: to be called in a thread. Never raises for what somebody photographed."""
+    """Blocks for a second or two. Never raises for what somebody photographed."""
     if not can_read():
         return CardReading(trouble="no_reader")
     image = _opened(picture)
@@ -125,13 +135,8 @@ def _blown_share(grey: Image.Image) -> float:
     return sum(patch.histogram()[_BLOWN_FROM:]) / (patch.width * patch.height)
 
 
-_one_at_a_time = threading.Lock()
-
-
 def _recognised(image: Image.Image) -> list[Line]:
-    # One card at a time: two would share the same cores, and the recogniser keeps what it is doing in itself.
-    with _one_at_a_time:
-        found = _recogniser()(image)
+    found = _recogniser()(image)
     if found.boxes is None or found.txts is None or found.scores is None:
         return []
     return [

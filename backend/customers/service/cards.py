@@ -3,7 +3,6 @@
 Only what is sure is held against a person: a number whose check digit holds, a name that was read clearly.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -23,7 +22,7 @@ from backend.photos.service import PhotoStore
 from backend.taken import Taken
 from sync.databases import beijing_today
 from sync.documents.customers import CustomerCompleted, CustomerPersonal
-from sync.identity_card import IdentityCard, doubts_of, read_identity_card
+from sync.identity_card import IdentityCard, doubts_of, read_card
 from sync.rules.identity import normal_identity
 
 # Names hold rare characters; one that was read less clearly than this says nothing against a person.
@@ -80,7 +79,7 @@ async def _read(
     session: AsyncSession, store: PhotoStore, reading: CardReading, original: str, customer: Customer
 ) -> None:
     try:
-        read = await asyncio.to_thread(read_identity_card, await store.get(original))
+        read = await read_card(await store.get(original))
         card, trouble = read.card, str(read.trouble)
     except MissingError:
         card, trouble = IdentityCard(), "not_a_picture"
