@@ -87,25 +87,30 @@ class Feed:
 
     async def _read_on(self, database: DatabaseName, place: _Place) -> int:
         taken, page = 0, await self._page(database, place.since)
-        while True:
-            if number_of(page.last_seq) < number_of(place.since):
-                await self._start_anew(place, str(database))
-                page = await self._page(database, place.since)
-            elif not page.arrived and page.last_seq == place.since:
-                return taken
-            else:
-                # While PostgreSQL writes this page, the hub is asked for the next one.
+        ahead: asyncio.Task[_Page] | None = None
+        leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        leaving.set_result(None)
+        try:
+            while page.arrived or page.last_seq != place.since:
+                if number_of(page.last_seq) < number_of(place.since):
+                    await leaving
+                    await self._start_anew(place, str(database))
+                    page = await self._page(database, place.since)
+                    continue
+                # While PostgreSQL writes this page, the hub is asked for the next one and told of the one before.
                 ahead = asyncio.create_task(self._page(database, page.last_seq)) if page.pending else None
-                try:
-                    taken += await self._take_page(database, page, place)
-                    await self._leave_nonce(str(database), place)
-                    if ahead is None:
-                        return taken
-                    page = await ahead
-                except _MovedError:
-                    return taken
-                finally:
-                    await _end(ahead)
+                taken += await self._take_page(database, page, place, leaving)
+                leaving = asyncio.create_task(self._leave_nonce(str(database), place))
+                if ahead is None:
+                    break
+                page = await ahead
+        except _MovedError:
+            pass
+        finally:
+            await _end(ahead)
+            await asyncio.gather(leaving, return_exceptions=True)
+        await leaving
+        return taken
 
     async def _page(self, database: DatabaseName, since: str) -> _Page:
         changes = await self._hub.changes(str(database), since, MEDIA_PAGE if database.kind == "media" else PAGE)
@@ -160,18 +165,27 @@ class Feed:
             await session.execute(update(OutboxDocument).where(OutboxDocument.database == name).values(sent_version=0))
             await session.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))
 
-    async def _take_page(self, database: DatabaseName, page: _Page, place: _Place) -> int:
+    async def _take_page(
+        self, database: DatabaseName, page: _Page, place: _Place, leaving: asyncio.Future[None]
+    ) -> int:
         received_at = datetime.now(UTC)
         for attempt in range(_TRIES):
             try:
-                return await self._commit_page(database, page, place, received_at)
+                return await self._commit_page(database, page, place, leaving, received_at)
             except DBAPIError as error:
                 if not is_passing(error) or attempt == _TRIES - 1:
                     raise
                 await asyncio.sleep(random.uniform(0.01, 0.1) * 2**attempt)  # noqa: S311 (spreads retries)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _commit_page(self, database: DatabaseName, page: _Page, place: _Place, received_at: datetime) -> int:
+    async def _commit_page(
+        self,
+        database: DatabaseName,
+        page: _Page,
+        place: _Place,
+        leaving: asyncio.Future[None],
+        received_at: datetime,
+    ) -> int:
         name, nonce = str(database), new_key()
         async with self._database.sessions() as session, session.begin():
             if page.arrived:
@@ -191,7 +205,10 @@ class Feed:
             if moved.one_or_none() is None:
                 raise _MovedError(name)
             taken = await take_batch(session, database, page.arrived, self._setup, received_at=received_at)
-        figures.note_taken(database.kind, session.info.get(RECORDED_AT, ()), received_at)
+            # The hub holds the nonce of this page or of the one before, whatever is cut off; never an older one.
+            await leaving
+        when = session.info.get(RECORDED_AT, ())
+        asyncio.get_running_loop().run_in_executor(None, figures.note_taken, database.kind, when, received_at)
         place.seq, place.nonce, place.since = page.last_seq, nonce, page.last_seq
         return taken
 

@@ -33,12 +33,15 @@ from backend.photos.service import PhotoStore, check_file
 from backend.taken import Take, Taken
 from sync.databases import DatabaseName
 from sync.documents import BACKEND_TYPES, FieldRecord
-from sync.documents.envelope import tag_of
+from sync.documents.envelope import Record, tag_of
 from sync.documents.photos import is_file
 from sync.signatures import verify
 
 # Where a session keeps when the records that it took were recorded.
 RECORDED_AT = "recorded_at"
+
+# Who breaks one of these was taken or met before.
+_KNOWN = ("pk_facts", "pk_intake_log")
 
 _log = structlog.get_logger(__name__)
 
@@ -70,14 +73,21 @@ async def take_batch(
     setup: Setup,
     *,
     received_at: datetime,
+    all_new: bool | None = None,
 ) -> int:
     """Takes what was not taken yet and answers how many records that were. Raises only what a retry may cure: a batch
     that fails is halved down to the one record that cannot be taken, which goes to the office.
+
+    `all_new`: not asked which of them are known; that they are not is seen when they are written, and asked then.
     """
+    if all_new is None:
+        all_new = all(isinstance(one.record, Record) for one in arrived)
     try:
         async with session.begin_nested(), events.together(session):
-            return await _take(session, database, arrived, setup, received_at)
+            return await _take(session, database, arrived, setup, received_at, all_new=all_new)
     except Exception as error:  # whatever a domain raises, the feed goes on
+        if all_new and _is_known(error):
+            return await take_batch(session, database, arrived, setup, received_at=received_at, all_new=False)
         if is_passing(error) or not arrived:
             raise
         if len(arrived) == 1:
@@ -98,21 +108,23 @@ async def _take(
     arrived: Sequence[Arrived],
     setup: Setup,
     received_at: datetime,
+    *,
+    all_new: bool,
 ) -> int:
     # What the backend wrote itself comes by again, often alone: it costs no statement.
     strange = _without_ours(arrived, setup)
     if not strange:
         return 0
-    known = await logged(session, database, [(a.id, a.rev) for a in strange])
+    known = frozenset() if all_new else await logged(session, database, [(a.id, a.rev) for a in strange])
     fresh = [a for a in strange if (key_of(a.id), a.rev) not in known]
     # A hub that was put back to an old copy gets it from the phone once more, and may have lost the receipt.
     answers = await receipts.repeated(session, database, [doc_id for doc_id, _ in known]) if known else []
     if not fresh and not answers:
         return 0
     batch = _Batch(database, await find_owner(session, database.owner), received_at, answers=answers)
-    await _judge(session, batch, fresh, setup)
+    await _judge(batch, fresh, setup, {} if all_new else await _existing(session, fresh))
     # While PostgreSQL writes the facts.
-    log = asyncio.ensure_future(asyncio.to_thread(_entries, batch))
+    log = asyncio.ensure_future(asyncio.to_thread(_entries, batch, all_new=all_new))
     takens = await _store_facts(session, batch)
     if takens:
         batch.answers += await take_all(session, takens, setup.takes)
@@ -125,6 +137,11 @@ async def _take(
     # For the figures of whoever commits this: what is rolled back was not taken.
     session.info.setdefault(RECORDED_AT, []).extend(taken.recorded_at for taken in takens)
     return len(batch.good)
+
+
+def _is_known(error: Exception) -> bool:
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
+    return getattr(diagnosis, "constraint_name", None) in _KNOWN
 
 
 def _without_ours(arrived: Sequence[Arrived], setup: Setup) -> list[Arrived]:
@@ -143,7 +160,7 @@ async def take_after_all(
     batch = _Batch(database, await find_owner(session, database.owner), received_at)
     try:
         async with session.begin_nested():
-            await _judge(session, batch, [arrived], setup)
+            await _judge(batch, [arrived], setup, await _existing(session, [arrived]))
             takens = await _store_facts(session, batch)
             batch.answers += await take_all(session, takens, setup.takes)
     except Exception as error:  # the same as in a batch: it stays with the office
@@ -192,9 +209,9 @@ async def logged(
     return frozenset(pair for doc_id, rev in rows if (pair := (doc_id, rev)) in asked)
 
 
-async def _judge(session: AsyncSession, batch: _Batch, fresh: Sequence[Arrived], setup: Setup) -> None:
+async def _judge(batch: _Batch, fresh: Sequence[Arrived], setup: Setup, facts: dict[str, tuple[str, str]]) -> None:
+    """`facts`: those that are there already, with their revision and whose they are."""
     keys = setup.keys()
-    facts = await _existing(session, fresh)
     for one in fresh:
         verdict = judge(one, batch.database, batch.owner, lambda doc_id, body: verify(doc_id, body, keys))
         if isinstance(verdict, Ours):
@@ -279,7 +296,7 @@ def _fact_row(taken: Taken[Any], body: bytes) -> dict[str, Any]:
     }
 
 
-def _entries(batch: _Batch) -> Callable[[AsyncSession], Coroutine[None, None, set[Any]]]:
+def _entries(batch: _Batch, *, all_new: bool = False) -> Callable[[AsyncSession], Coroutine[None, None, set[Any]]]:
     """What writes the log of this batch."""
     rows = [_entry(batch, one, "accepted", record.device_id, record.record_number) for one, record in batch.good]
     rows += [_entry(batch, one, "duplicate", rec.device_id, rec.record_number) for one, rec in batch.duplicates]
@@ -288,7 +305,7 @@ def _entries(batch: _Batch) -> Callable[[AsyncSession], Coroutine[None, None, se
         number = fields.get("record_number")
         known = number if isinstance(number, int) and 0 < number < 2**62 else None
         rows.append(_entry(batch, one, "quarantined", storable(str(fields.get("device_id", ""))[:200]), known))
-    return prepare_new(IntakeEntry, sorted(rows, key=lambda row: (row["doc_id"], row["rev"])))
+    return prepare_new(IntakeEntry, sorted(rows, key=lambda row: (row["doc_id"], row["rev"])), all_new=all_new)
 
 
 async def _hold(session: AsyncSession, batch: _Batch) -> None:

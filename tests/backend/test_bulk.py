@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.bulk import Rows, insert_new, insert_rows, one_of, upsert_rows
 from backend.hazards.models import Hazard
-from backend.intake.models import DeviceClock, Fact, FactPhoto
+from backend.intake.models import DeviceClock, Fact, FactPhoto, OutboxDocument
 from tests.factories.accounts import make_company
 
 NOW = datetime(2026, 11, 23, 8, 30, 1, 123456, tzinfo=UTC)
@@ -28,6 +28,13 @@ class TestInsert:
         found = await session.get_one(Fact, "f1")
         assert (found.tag, found.remarks, found.body) == (ODD, [ODD, "", "null"], b"\x00\xff{}")
         assert (found.record_number, found.recorded_at) == (2**61, NOW)
+
+    async def test_bytes_of_every_length_and_none_stay_with_their_row(self, session: AsyncSession) -> None:
+        bodies = {"a": b"", "b": None, "c": b"\\x00\x00\xff", "d": "气".encode(), "e": b"x" * 5000}
+        rows = [{"database": "d", "doc_id": key, "body": body, "sha256": b"s"} for key, body in bodies.items()]
+        await insert_rows(session, OutboxDocument, rows)
+        found = await session.execute(select(OutboxDocument.doc_id, OutboxDocument.body))
+        assert dict(found.tuples().all()) == bodies
 
     async def test_what_is_there_already_is_left_alone_and_not_named(self, session: AsyncSession) -> None:
         await insert_new(session, Fact, [fact("f1", rev="first")])
