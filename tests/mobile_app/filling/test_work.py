@@ -372,7 +372,7 @@ class TestBroken:
 
         running_fill = asyncio.create_task(filling.fill(scale, on_weight=lambda w: w.unlocked and weights.set()))
         await asyncio.wait_for(weights.wait(), 30)
-        scale._client.close()  # type: ignore[attr-defined]
+        scale._link._client.close()  # type: ignore[attr-defined]
         running_fill.cancel()
         await asyncio.gather(running_fill, return_exceptions=True)
         assert (await closed(peer))["lock"] == "closed"
