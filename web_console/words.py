@@ -253,6 +253,7 @@ ACTIONS = {
     "filling.withdrawn": ("作废充装记录", "withdrew a filling"),
     "refusal.handled": ("处理拒充气瓶", "dealt with a refused cylinder"),
     "cylinder.saved": ("保存气瓶档案", "saved a cylinder"),
+    "customer.gas_alarm": ("登记客户报警器", "noted a customer's gas alarm"),
     "alarm.acknowledged": ("处理场站报警", "dealt with a station alarm"),
     "station.saved": ("保存场站", "saved a station"),
     "camera.added": ("登记摄像头", "entered a camera"),

@@ -50,6 +50,21 @@ class Customer(Base):
     changed_at: Mapped[datetime]
 
 
+class CustomerGasAlarm(Base):
+    """可燃气体报警器: whether one is fitted and works, by the office or by the newest check at a delivery."""
+
+    __tablename__ = "customer_gas_alarms"
+    __table_args__ = (CheckConstraint("state IN ('fitted', 'missing')", name="state"),)
+
+    customer_id: Mapped[str] = mapped_column(ForeignKey("customers.id"), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    state: Mapped[str]
+    number: Mapped[str] = mapped_column(default="")
+    checked_on: Mapped[date | None]
+    at: Mapped[datetime]
+    record_id: Mapped[str] = mapped_column(default="")
+
+
 class PersonKey(Base):
     """A person's own key, wrapped by the master key of the data directory; erasing the person destroys it."""
 

@@ -13,6 +13,8 @@ from backend.customers.schemas import (
     CustomerIn,
     CustomerLine,
     CustomerOut,
+    GasAlarmIn,
+    GasAlarmOut,
     IdentityOut,
     PaperIn,
     Registration,
@@ -45,6 +47,7 @@ async def list_customers(
     category: str = "",
     organisation_id: str = "",
     complete: bool | None = None,
+    lacks_alarm: bool = False,
     shown: Annotated[str, QueryParameter(name="state")] = "active",
     limit: Limit = 100,
     offset: Offset = 0,
@@ -56,6 +59,7 @@ async def list_customers(
         category=category,
         organisation_id=organisation_id,
         complete=complete,
+        lacks_alarm=lacks_alarm,
         state=shown,
         limit=limit,
         offset=offset,
@@ -64,9 +68,16 @@ async def list_customers(
 
 @get("/export.csv", guards=_VIEW)
 async def export_customers(
-    session: AsyncSession, caller: Caller, *, category: str = "", complete: bool | None = None
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    category: str = "",
+    complete: bool | None = None,
+    lacks_alarm: bool = False,
 ) -> Response[bytes]:
-    page = await service.list_customers(session, caller, category=category, complete=complete, limit=EXPORT_MOST)
+    page = await service.list_customers(
+        session, caller, category=category, complete=complete, lacks_alarm=lacks_alarm, limit=EXPORT_MOST
+    )
     return csv_response("customers", _HEADS, page.items)
 
 
@@ -110,6 +121,16 @@ async def set_paper(session: AsyncSession, caller: Caller, customer_id: str, kin
     return await service.set_paper(session, caller, customer_id, known, data)
 
 
+@get("/{customer_id:str}/gas-alarm", guards=_VIEW)
+async def find_gas_alarm(session: AsyncSession, caller: Caller, customer_id: str) -> GasAlarmOut:
+    return await service.find_gas_alarm(session, caller, customer_id)
+
+
+@put("/{customer_id:str}/gas-alarm", guards=_EDIT)
+async def set_gas_alarm(session: AsyncSession, caller: Caller, customer_id: str, data: GasAlarmIn) -> GasAlarmOut:
+    return await service.set_gas_alarm(session, caller, customer_id, data)
+
+
 @delete("/{customer_id:str}", guards=_EDIT)
 async def erase_customer(
     session: AsyncSession, caller: Caller, customer_id: str, reason: Annotated[str, msgspec.Meta(min_length=1)]
@@ -131,6 +152,8 @@ router = Router(
         reveal_identity,
         compare_cards,
         set_paper,
+        find_gas_alarm,
+        set_gas_alarm,
         erase_customer,
     ],
 )

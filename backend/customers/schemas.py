@@ -1,7 +1,7 @@
 """What the office sends and reads of a customer."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -38,6 +38,23 @@ class CustomerIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class PaperIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     done_on: date | None
     reviewed: bool = False
+
+
+class GasAlarmIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`missing`: there is none, or it does not work."""
+
+    state: Literal["fitted", "missing"]
+    number: Word = ""
+    checked_on: date | None = None
+
+
+class GasAlarmOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`state` is empty while nobody has looked; `record_id`: the check at a delivery that said it, if one did."""
+
+    state: Literal["", "fitted", "missing"]
+    number: str
+    checked_on: date | None
+    record_id: str
 
 
 class PaperOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from backend.positions.rules import point_wkt
 from backend.reference import service as reference
 from backend.taken import NONE_WAIT, Take, Taken, Waiting
 from sync.documents.cylinders import CylindersStored
-from sync.documents.deliveries import DeliveryChecked, DeliveryCompleted, Signature, VisitFailed
+from sync.documents.deliveries import DeliveryChecked, DeliveryCheckItem, DeliveryCompleted, Signature, VisitFailed
 from sync.documents.reference import ListEntry
 
 _Owns = Mapping[tuple[str, str], str]
@@ -59,12 +59,18 @@ async def _take_checks(session: AsyncSession, takens: Sequence[Taken[DeliveryChe
     await customers.record_papers(
         session, [customers.Paper(taken=t, customer_id=_own(t, own), kind="in_home_check") for t in fresh]
     )
+    seen = [(t, _own(t, own), item.result == "pass") for t in fresh for item in t.record.items if _is_alarm(item)]
+    await customers.note_checks(session, seen)
     await changes.changed_all(session, "T2-07", {taken.record.id: taken.organisation_id for taken in fresh})
     # A delivery that came before its check says in the regulator's feed how the check ended.
     query = select(Delivery.id, Delivery.organisation_id).where(one_of(Delivery.check_id, new), _stands())
     late = {delivery_id: unit for delivery_id, unit in await session.execute(query)}  # noqa: C416
     await changes.changed_all(session, "T2-11", late)
     await void_corrected(session, DeliveryCheck, new, {t.record.corrects for t in fresh})
+
+
+def _is_alarm(item: DeliveryCheckItem) -> bool:
+    return item.item == customers.CHECK_ITEM and item.result != "not_applicable"
 
 
 def _stands() -> ColumnElement[bool]:

@@ -36,6 +36,8 @@ class SettingsFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     customer_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)]
     company_required_fields: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("safety_officer",)
     person_categories: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("residential",)
+    # Classes of customers who shall have a gas alarm: 餐饮、工矿业 (E5.8.3-7).
+    gas_alarm_categories: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ("catering", "commercial")
     gas_unit: Word = "ppm"
     # Within how many minutes an order is to be handed over, as the company promises its customers.
     delivery_promise_min: Annotated[float, msgspec.Meta(gt=0, le=10_080)] = DELIVERY_PROMISE_MIN

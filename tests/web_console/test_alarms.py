@@ -1,6 +1,7 @@
 """场站报警 at the console."""
 
 import io
+import re
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -51,7 +52,6 @@ class TestScope:
         ("path", "word"),
         [
             ("/ledgers/stations/found", "松河液化气储配站"),
-            ("/cylinders/stock/found", "35-018266"),
             ("/alarms/stations", "1# 储罐压力"),
             ("/deliveries/found", "演示-王送气"),
             ("/ledgers/staff/found", "演示-王送气"),
@@ -87,3 +87,20 @@ class TestAlarms:
         opened = (await admin.get(f"/alarms/{alarm}", part=True)).text
         assert "钱站长已到现场" in opened
         assert "登记处理" not in opened
+        todo = (await admin.get("/overview/todo", part=True)).text
+        assert todo.index("今日内") < todo.index("1# 储罐压力 超限 1.72 MPa")
+
+
+class TestCustomersAlarm:
+    @pytest.mark.requirement("E5.8.3-7")
+    async def test_it_is_on_the_customers_record_and_who_lacks_one_is_listed(self, admin: Visitor, stranger: Visitor):
+        rows = (await admin.get("/customers/found", part=True)).text
+        address = re.findall(r'hx-get="(/customers/[0-9a-f]+)"', rows)[0]
+        given = {"state": "fitted", "number": "BJ-0007", "checked_on": "2026-11-20"}
+        assert (await stranger.post(f"{address}/gas-alarm", given)).status_code == 403
+        assert (await admin.post(f"{address}/gas-alarm", {"state": "lost"})).status_code == 422
+        after = (await admin.post(f"{address}/gas-alarm", given)).text
+        assert 'value="BJ-0007"' in after
+        assert 'value="2026-11-20"' in after
+        lacking = (await admin.get("/customers/found", part=True, lacks_alarm="true")).text
+        assert f'"{address}"' not in lacking

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.customers import service as customers
-from backend.customers.schemas import CustomerIn, PaperIn
+from backend.customers.schemas import CustomerIn, GasAlarmIn, PaperIn
 from backend.errors import MissingError
 from backend.photos import service as photos
 from backend.scope import requires
@@ -34,6 +34,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     search: str = ""
     category: str = ""
     complete: bool | None = None
+    lacks_alarm: bool = False
 
 
 def _filter(request: Visit) -> Filter:
@@ -63,6 +64,7 @@ async def found(
         search=wanted.search,
         category=wanted.category,
         complete=wanted.complete,
+        lacks_alarm=wanted.lacks_alarm,
         limit=PAGE,
         offset=PAGE * (page - 1),
     )
@@ -97,6 +99,7 @@ async def _opened(request: Visit, session: AsyncSession, customer_id: str) -> Re
         people=people,
         pictures=pictures,
         papers=PAPERS,
+        gas_alarm=await customers.find_gas_alarm(session, visitor(request).narrowed("customer.view"), customer_id),
         troubles=TROUBLES,
         **await _context(request, session),
     )
@@ -130,6 +133,15 @@ async def set_paper(request: Visit, session: AsyncSession, customer_id: str, kin
     return answer
 
 
+@post("/customers/{customer_id:str}/gas-alarm", guards=[requires("customer.edit")], status_code=200)
+async def set_gas_alarm(request: Visit, session: AsyncSession, customer_id: str) -> Response[str]:
+    given = await read_form(request, GasAlarmIn)
+    await customers.set_gas_alarm(session, visitor(request).narrowed("customer.edit"), customer_id, given)
+    answer = await _opened(request, session, customer_id)
+    answer.headers["HX-Trigger"] = "customers-changed"
+    return answer
+
+
 async def _context(request: Visit, session: AsyncSession) -> dict[str, Any]:
     reach = with_right(request, "customer.edit") or visitor(request)
     places = [o for o in await accounts.list_organisations(session, reach) if o.kind in {"company", "unit"}]
@@ -158,4 +170,4 @@ def _saved(request: Visit, findings: Any) -> Response[None]:
     )
 
 
-handlers = [show, found, new, open_one, compare_cards, create, change, set_paper]
+handlers = [show, found, new, open_one, compare_cards, create, change, set_paper, set_gas_alarm]

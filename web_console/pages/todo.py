@@ -73,19 +73,24 @@ class Asked:
     async def _alarms(self, caller: Caller) -> list[Item]:
         """Each alarm that nobody has dealt with, the serious ones before all else; and stations gone silent."""
         say, items = sayer(language_of(self.request)), []
-        for one in (await alarms.list_alarms(self.session, caller, acknowledged=False, limit=_MOST)).items:
+        waiting = await alarms.list_alarms(self.session, caller, acknowledged=False, limit=_MOST)
+        # Somebody sees to these, and they are over their limit still.
+        standing = await alarms.list_alarms(
+            self.session, caller, acknowledged=True, is_open=True, serious=True, limit=_MOST
+        )
+        for one in (*waiting.items, *standing.items):
             value = f"{one.value:g} {one.unit}" if one.value is not None else ""
-            gone = self.t("已消除") if one.cleared_at else ""
+            gone = self.t("已消除") if one.cleared_at else one.acknowledged_by_name
             items.append(
                 Item(
-                    urgency="now" if one.serious else "day",
+                    urgency="now" if one.serious and not one.acknowledged_at else "day",
                     kind="alarms",
                     shape="icon:notifications_active",
                     tone="danger" if one.serious else "warn",
                     title=" ".join(filter(None, (one.sensor_name, say(REASONS[one.reason]), value))),
                     detail=" · ".join(filter(None, (one.station_name, self.ago(one.raised_at), gone))),
                     href=f"/alarms?alarm={one.id}",
-                    action=self.t("处理"),
+                    action=self.t("查看") if one.acknowledged_at else self.t("处理"),
                 )
             )
         silent = await alarms.list_states(self.session, caller, silent=True)

@@ -3,6 +3,7 @@
 from backend.customers.schemas import CustomerLine
 from backend.customers.service.cards import read_next_card
 from backend.customers.service.compared import compare_cards
+from backend.customers.service.gas_alarms import CHECK_ITEM, find_gas_alarm, note_checks, set_gas_alarm
 from backend.customers.service.ledger import (
     address_of,
     card,
@@ -41,6 +42,7 @@ from backend.customers.service.recording import (
 from backend.customers.service.reporting import regulator_items
 
 __all__ = [
+    "CHECK_ITEM",
     "PAPERS",
     "CustomerLine",
     "Paper",
@@ -56,11 +58,13 @@ __all__ = [
     "drop_papers",
     "erase_customer",
     "find_customer",
+    "find_gas_alarm",
     "found_by_phone",
     "list_customers",
     "list_paper_records",
     "missing_of",
     "names_of",
+    "note_checks",
     "note_pictures",
     "opened",
     "own_ids",
@@ -70,6 +74,7 @@ __all__ = [
     "regulator_items",
     "reveal_identity",
     "seal_for",
+    "set_gas_alarm",
     "set_paper",
     "take_completions",
     "take_papers",

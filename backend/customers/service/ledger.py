@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import audit, events
 from backend.bulk import one_of
 from backend.customers import sealing
-from backend.customers.models import Customer, CustomerPaper
+from backend.customers.models import Customer, CustomerGasAlarm, CustomerPaper
 from backend.customers.schemas import CustomerIn, CustomerLine, CustomerOut
 from backend.customers.service.cards import forget_cards, list_card_readings
 from backend.customers.service.papers import agreements_of, list_paper_records, list_papers
@@ -19,6 +19,7 @@ from backend.db import new_key
 from backend.errors import AppError, ConflictingError, MissingError, UnusableError
 from backend.pages import Page
 from backend.reference import service as reference
+from backend.reference.schemas import SettingsFields
 from backend.scope import Caller, scoped, within
 from sync.databases import BEIJING
 from sync.documents.tasks import CustomerCard
@@ -125,11 +126,14 @@ async def list_customers(
     category: str = "",
     organisation_id: str = "",
     complete: bool | None = None,
+    lacks_alarm: bool = False,
     state: str = "active",
     limit: int = 100,
     offset: int = 0,
 ) -> Page[CustomerLine]:
-    """`search`: part of code, name or address, or the last four digits of the telephone."""
+    """`search`: part of code, name or address, or the last four digits of the telephone. `lacks_alarm`: those who shall
+    have a gas alarm (E5.8.3-7), and nobody knows of one that works.
+    """
     wanted: list[ColumnElement[bool]] = [within(Customer.organisation_id, caller)]
     pairs = ((Customer.category, category), (Customer.organisation_id, organisation_id), (Customer.state, state))
     wanted += [column == value for column, value in pairs if value]
@@ -139,6 +143,8 @@ async def list_customers(
     if complete is not None:
         whole = is_complete((await reference.find_settings(session, caller.company_id)).fields)
         wanted.append(whole if complete else ~whole)
+    if lacks_alarm:
+        wanted.append(lacks_gas_alarm((await reference.find_settings(session, caller.company_id)).fields))
     total = await session.scalar(select(func.count(Customer.id)).where(*wanted))
     return Page(await _lines(session, wanted, limit, offset), total or 0)
 
@@ -162,6 +168,14 @@ def is_complete(settings: Required) -> ColumnElement[bool]:
     whole = and_(literal(True), *(_is_given(name) for name in settings.customer_required_fields))
     is_person = or_(Customer.category == "", Customer.category.in_(settings.person_categories))
     return and_(whole, or_(is_person, and_(literal(True), *map(_is_given, settings.company_required_fields))))
+
+
+def lacks_gas_alarm(settings: SettingsFields) -> ColumnElement[bool]:
+    """Shall have one by its class, and nobody knows of one that works."""
+    fitted = select(CustomerGasAlarm.customer_id).where(
+        CustomerGasAlarm.customer_id == Customer.id, CustomerGasAlarm.state == "fitted"
+    )
+    return and_(Customer.category.in_(settings.gas_alarm_categories), ~fitted.exists())
 
 
 def _is_given(name: str) -> ColumnElement[bool]:
