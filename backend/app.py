@@ -23,6 +23,7 @@ from backend.accounts import routes as accounts
 from backend.accounts import service as accounts_service
 from backend.accounts.keys import SigningKeys
 from backend.alarms import routes as alarms
+from backend.cameras import routes as cameras
 from backend.certificates import routes as certificates
 from backend.customers import routes as customers
 from backend.cylinders import routes as cylinders
@@ -54,7 +55,7 @@ from backend.worker import working
 VERSION = "0.1.0"
 # A compressed feed would hold back its last events; photos, tiles and the app come compressed already, and a piece of
 # a file is no piece any more when it is packed.
-_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos", "^/api/voice-notes", "^/basemap"]
+_UNCOMPRESSED = ["^/sync", "^/m(/|$)", "/events", "^/api/photos", "/picture$", "^/api/voice-notes", "^/basemap"]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 ROUTERS: tuple[ControllerRouterHandler, ...] = (
@@ -75,6 +76,7 @@ ROUTERS: tuple[ControllerRouterHandler, ...] = (
     filling.router,
     stations.router,
     alarms.router,
+    cameras.router,
     statistics.router,
     licences.router,
     employees.router,

@@ -9,6 +9,8 @@ from procrastinate import App, Blueprint, JobContext, PsycopgConnector, RetryStr
 from procrastinate.schema import SchemaManager
 
 from backend.accounts import service as accounts
+from backend.cameras import checking as cameras
+from backend.cameras.reach import networks_of
 from backend.certificates import service as certificates
 from backend.customers import service as customers
 from backend.cylinders import service as cylinders
@@ -80,6 +82,16 @@ async def remind_inspections(context: JobContext, timestamp: int) -> None:  # no
     """Often, since cylinders are entered all day; each stage of each cylinder is told once."""
     async with _database(context).sessions() as session, session.begin():
         await cylinders.remind_all(session)
+
+
+@jobs.periodic(cron="29 * * * *")
+@jobs.task(name="check_cameras", queueing_lock="check_cameras", pass_context=True, retry=_again)
+async def check_cameras(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by the queue
+    """What recorders keep, once a day; one that did not answer is asked again in an hour."""
+    database = _database(context)
+    async with database.sessions() as session:
+        networks = networks_of(session.info["settings"].camera_networks)
+    await cameras.check_all(database, networks)
 
 
 @jobs.periodic(cron="*/10 * * * *")

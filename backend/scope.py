@@ -37,6 +37,8 @@ RIGHTS = frozenset(
         "station.view",
         "station.edit",
         "alarm.handle",
+        "camera.view",
+        "camera.edit",
         "staff.view",
         "staff.edit",
         "licence.view",

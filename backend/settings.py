@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -62,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # debug, info, warning or error; lines are JSON unless log_format is "console".
     log_level: str = "info"
     log_format: str = "json"
+    # Networks in which cameras and their recorders stand, with commas between; the server asks nobody else on an
+    # administrator's word.
+    camera_networks: str = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
     # Connections of the pool to PostgreSQL; twice as many in a rush. Fewer than 4 and intake's readers, which hold one
     # and need another, would wait for each other.
     database_pool: Annotated[int, msgspec.Meta(ge=4)] = 10
@@ -91,7 +95,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             )
         except msgspec.ValidationError as error:
             raise SettingsError(f"QIXUN_{name.upper()}={text!r}: {error}") from error
-    return Settings(**values)
+    settings = Settings(**values)
+    try:
+        for network in filter(None, settings.camera_networks.split(",")):
+            ip_network(network.strip())
+    except ValueError as error:
+        raise SettingsError(f"QIXUN_CAMERA_NETWORKS={settings.camera_networks!r}: {error}") from error
+    return settings
 
 
 def _read(name: str, path: str) -> str:

@@ -39,6 +39,7 @@ TOPICS = {
     "importing": ("importing", "cylinder.edit"),
     "station": ("stations", "station.view"),
     "alarm": ("alarms", "station.view"),
+    "camera": ("cameras", "camera.view"),
     "employee": ("staff", "staff.view"),
     "licence": ("licences", "licence.view"),
     "certificate": ("certificates", "certificate.view"),

@@ -25,6 +25,7 @@ NAVIGATION = (
     Entry("/fillings", "充装", "icon:propane", frozenset({"filling.view"})),
     Entry("/cylinders", "气瓶", "icon:propane_tank", frozenset({"cylinder.view"})),
     Entry("/market", "气瓶核查", "icon:verified_user", frozenset({"market.scan"})),
+    Entry("/cameras", "视频", "icon:videocam", frozenset({"camera.view"})),
     Entry("/ledgers", "台账", "icon:menu_book", _LEDGERS),
     Entry("/review", "待核实", "icon:rule", frozenset({"records.review"}), "review"),
     Entry("/statistics", "统计", "icon:bar_chart", frozenset({"statistics.view"})),

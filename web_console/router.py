@@ -9,6 +9,7 @@ from web_console import basemap, errors, live
 from web_console.pages import (
     alarms,
     audit,
+    cameras,
     certificates,
     customers,
     cylinder_archive,
@@ -81,6 +82,7 @@ pages = Router(
         *stock.handlers,
         *ledgers.handlers,
         *statistics.handlers,
+        *cameras.handlers,
         *stations.handlers,
         *vehicles.handlers,
         *employees.handlers,

@@ -13,8 +13,8 @@ from backend.changes.models import Change
 from backend.scope import Caller, within
 
 # Rows of table 2 of the standard (clause 4.1.3): users, stations, cylinders, in-home checks, patrols, fillings,
-# deliveries, hazards.
-Dataset = Literal["T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14"]
+# deliveries, hazards, cameras.
+Dataset = Literal["T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14", "T2-20"]
 
 
 # The advisory lock under which changes are published one reader at a time; any number that nothing else uses.

@@ -81,6 +81,10 @@ def _sizes(**limits_kg: float) -> tuple[ListEntry, ...]:
     return tuple(ListEntry(code=size, zh=size, en=size, unit="kg", limit=limit) for size, limit in named.items())
 
 
+def _areas(*rows: tuple[str, str, str, int]) -> tuple[ListEntry, ...]:
+    return tuple(ListEntry(code=code, zh=zh, en=en, unit="路", limit=float(least)) for code, zh, en, least in rows)
+
+
 # To be confirmed by each company. LPG: at most 0.42 kg for each litre of volume.
 _FILLING: dict[str, tuple[ListEntry, ...]] = {
     "filling_check_before": _entries(
@@ -276,6 +280,37 @@ LISTS: dict[str, tuple[ListEntry, ...]] = {
             ("YSP118", 49.5),
             ("YSP118-II", 49.5),
         )
+    ),
+    # Key areas (重点部位) that cameras look at; the limit is how many cameras each such place needs at least.
+    "key_area_storage": _areas(
+        ("tanks", "储罐区", "Tanks", 1),
+        ("filling", "灌装间", "Filling room", 1),
+        ("loading", "装卸台", "Loading platform", 1),
+        ("cylinders", "瓶库", "Cylinder store", 1),
+        ("gate", "门口", "Gate", 1),
+        ("compressors", "压缩机房", "Compressor room", 0),
+        ("control", "值班室", "Control room", 0),
+        ("yard", "站区道路", "Yard", 0),
+        ("other", "其他", "Other", 0),
+    ),
+    "key_area_supply": _areas(
+        ("cylinders", "瓶库", "Cylinder store", 1),
+        ("gate", "门口", "Gate", 1),
+        ("counter", "营业室", "Counter", 0),
+        ("loading", "装卸处", "Loading place", 0),
+        ("other", "其他", "Other", 0),
+    ),
+    "key_area_vehicle": _areas(
+        ("cargo", "货厢", "Cargo", 0), ("cab", "驾驶室", "Cab", 0), ("road", "前方道路", "Road ahead", 0)
+    ),
+    # Days by E5.8.3-10; height and interruption are to be confirmed by the company.
+    "video_limit": (
+        ListEntry(code="kept_storage", zh="储配站录像保存不少于", en="Storage stations keep", unit="d", limit=90.0),
+        ListEntry(code="kept_supply", zh="供应站录像保存不少于", en="Supply stations keep", unit="d", limit=30.0),
+        ListEntry(code="kept_point", zh="供应点录像保存不少于", en="Supply points keep", unit="d", limit=30.0),
+        ListEntry(code="kept_vehicle", zh="运输车录像保存不少于", en="Vehicles keep", unit="d", limit=3.0),
+        ListEntry(code="height", zh="画面高度不低于", en="Picture height at least", unit="px", limit=720.0),
+        ListEntry(code="gap", zh="录像中断不超过", en="Interruption at most", unit="min", limit=5.0),
     ),
     "cylinder_medium": _entries(
         ("LPG", "液化石油气", "LPG"), ("propane", "丙烷", "Propane"), ("butane", "丁烷", "Butane")

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit
+from backend.cameras import service as cameras
 from backend.changes import service as changes
 from backend.customers import service as customers
 from backend.cylinders import service as cylinders
@@ -43,6 +44,7 @@ DATASETS: dict[str, Dataset] = {
     "T2-10": Dataset("气瓶充装记录", "Cylinder filling records", filling.regulator_items),
     "T2-11": Dataset("气瓶配送记录", "Cylinder delivery records", deliveries.regulator_items),
     "T2-14": Dataset("隐患上报记录", "Hazard reports", hazards.regulator_items),
+    "T2-20": Dataset("视频点位信息", "Video points", cameras.regulator_items),
 }
 
 

@@ -1,4 +1,4 @@
-"""Storage and distribution stations (储配站), supply stations (供应站), supply points (供应点), and their cameras."""
+"""Storage and distribution stations (储配站), supply stations (供应站) and supply points (供应点)."""
 
 from datetime import date, datetime
 from typing import Any
@@ -38,21 +38,3 @@ class Station(Base):
     state: Mapped[str] = mapped_column(default="open")
     registered_at: Mapped[datetime]
     changed_at: Mapped[datetime]
-
-
-class Camera(Base):
-    """A camera of a key area (重点部位): where its picture is, and how long it is kept."""
-
-    __tablename__ = "station_cameras"
-    __table_args__ = (
-        UniqueConstraint("station_id", "name"),
-        CheckConstraint("kept_days IS NULL OR kept_days BETWEEN 0 AND 3650", name="kept_days"),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
-    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"))
-    name: Mapped[str]
-    area: Mapped[str] = mapped_column(default="")
-    address: Mapped[str]
-    kept_days: Mapped[int | None]

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from litestar import MediaType, Response, Router, delete, get, post, put
+from litestar import MediaType, Response, Router, get, post, put
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, QueryParameter
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.pages import EXPORT_MOST, Limit, Offset, Page
 from backend.scope import Caller, requires
 from backend.stations import importing, service
-from backend.stations.schemas import CameraIn, CameraOut, StationImport, StationIn, StationLine
+from backend.stations.schemas import StationImport, StationIn, StationLine
 from backend.tables import XLSX, write_xlsx
 
 _VIEW = [requires("station.view")]
@@ -85,21 +85,6 @@ async def change_station(session: AsyncSession, caller: Caller, station_id: str,
     return await service.change_station(session, caller, station_id, data)
 
 
-@get("/{station_id:str}/cameras", guards=_VIEW)
-async def list_cameras(session: AsyncSession, caller: Caller, station_id: str) -> list[CameraOut]:
-    return await service.list_cameras(session, caller, station_id)
-
-
-@post("/{station_id:str}/cameras", guards=_EDIT)
-async def add_camera(session: AsyncSession, caller: Caller, station_id: str, data: CameraIn) -> CameraOut:
-    return await service.add_camera(session, caller, station_id, data)
-
-
-@delete("/{station_id:str}/cameras/{camera_id:str}", guards=_EDIT)
-async def remove_camera(session: AsyncSession, caller: Caller, station_id: str, camera_id: str) -> None:
-    await service.remove_camera(session, caller, station_id, camera_id)
-
-
 router = Router(
     "/api/stations",
     tags=["stations"],
@@ -111,8 +96,5 @@ router = Router(
         create_station,
         find_station,
         change_station,
-        list_cameras,
-        add_camera,
-        remove_camera,
     ],
 )

@@ -11,8 +11,6 @@ Name = Annotated[Word, msgspec.Meta(min_length=1)]
 StationKind = Literal["storage", "supply", "point"]
 StationState = Literal["open", "closed"]
 Phone = Annotated[str, msgspec.Meta(max_length=30, pattern=r"^(\+?[0-9][0-9 -]{4,24}[0-9])?$")]
-# A player's page or a stream; anything else in a link would be run by the browser that follows it.
-StreamAddress = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^(https?|rtsps?|rtmps?)://[^\s\"'<>]+$")]
 
 
 class StationIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,23 +51,6 @@ class StationLine(msgspec.Struct, frozen=True, kw_only=True):
     licence_number: str
     licence_expires_on: date | None
     licence_state: str
-    cameras: int
-
-
-class CameraIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: Name
-    area: Word = ""
-    address: StreamAddress
-    kept_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] | None = None
-
-
-class CameraOut(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    station_id: str
-    name: str
-    area: str
-    address: str
-    kept_days: int | None
 
 
 class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,11 @@
 """Stations and supply points: entered, changed, found, shown on the map and told to the regulator."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import audit, events
@@ -20,12 +19,14 @@ from backend.errors import ConflictingError, MissingError, UnusableError
 from backend.pages import EXPORT_MOST, Page
 from backend.reference import service as reference
 from backend.scope import Caller, scoped, within
-from backend.stations.models import Camera, Station
-from backend.stations.schemas import CameraIn, CameraOut, StationIn, StationLine
+from backend.stations.models import Station
+from backend.stations.schemas import StationIn, StationLine
 
 _PLAIN = ("code", "name", "kind", "address", "capacity_t", "manager", "manager_phone", "opened_on", "state")
 # A map with more is unreadable; the list has them all.
 _MAP_MOST = 5000
+Saved = Callable[[AsyncSession, str], Awaitable[None]]
+_saved: list[Saved] = []
 
 
 async def create_station(session: AsyncSession, caller: Caller, given: StationIn) -> StationLine:
@@ -78,6 +79,8 @@ async def _write(session: AsyncSession, caller: Caller, station: Station, given:
     )
     await changes.changed(session, "T2-04", station.id, station.organisation_id)
     await events.announce(session, "station.changed", station.id, station.organisation_id)
+    for tell in _saved:
+        await tell(session, station.id)
 
 
 async def find_station(session: AsyncSession, caller: Caller, station_id: str) -> StationLine:
@@ -136,10 +139,6 @@ async def _lines(
     ids = [row[0].id for row in rows]
     places = await accounts.organisations_by_id(session, [row[0].organisation_id for row in rows])
     held = await certificates.newest_of(session, "station", ids, caller=caller)
-    counted = await session.execute(
-        select(Camera.station_id, func.count()).where(one_of(Camera.station_id, ids)).group_by(Camera.station_id)
-    )
-    cameras: dict[str, int] = {station_id: count for station_id, count in counted}  # noqa: C416 - rows are Row objects
     return [
         StationLine(
             id=row.id,
@@ -148,7 +147,6 @@ async def _lines(
             lon=lon,
             lat=lat,
             registered_at=row.registered_at,
-            cameras=cameras.get(row.id, 0),
             **_licence(held.get(row.id)),
             **{name: getattr(row, name) for name in _PLAIN},
         )
@@ -202,55 +200,23 @@ async def count_stations(session: AsyncSession, caller: Caller) -> dict[tuple[st
     return {(organisation_id, kind): count for organisation_id, kind, count in rows}
 
 
-# Cameras
-
-
-async def list_cameras(session: AsyncSession, caller: Caller, station_id: str) -> list[CameraOut]:
-    await find_station(session, caller, station_id)
-    rows = await session.scalars(select(Camera).where(Camera.station_id == station_id).order_by(Camera.name))
-    return [msgspec.convert(row, CameraOut, from_attributes=True) for row in rows]
-
-
-async def add_camera(session: AsyncSession, caller: Caller, station_id: str, given: CameraIn) -> CameraOut:
-    station = await _find(session, caller, station_id)
-    same = select(Camera.id).where(Camera.station_id == station_id, Camera.name == given.name)
-    if await session.scalar(same) is not None:
-        raise ConflictingError(
-            "camera.name_taken", "该场站已有同名的摄像头。", "The station has a camera of that name."
-        )
-    camera = Camera(
-        id=new_key(),
-        organisation_id=station.organisation_id,
-        station_id=station_id,
-        **{name: getattr(given, name) for name in CameraIn.__struct_fields__},
-    )
-    session.add(camera)
-    await session.flush()
-    await _note(session, caller, "camera.added", station, given.name)
-    return msgspec.convert(camera, CameraOut, from_attributes=True)
-
-
-async def remove_camera(session: AsyncSession, caller: Caller, station_id: str, camera_id: str) -> None:
-    station = await _find(session, caller, station_id)
-    these = (Camera.station_id == station_id, Camera.id == camera_id)
-    gone = await session.scalar(delete(Camera).where(*these).returning(Camera.name))
-    if gone is None:
-        raise MissingError("camera.unknown", "没有这个摄像头。", "There is no such camera.")
-    await _note(session, caller, "camera.removed", station, gone)
-
-
-async def _note(session: AsyncSession, caller: Caller, action: str, station: Station, name: str) -> None:
-    place = station.organisation_id
-    await audit.record(session, caller, action, "station", station.id, {"camera": name}, organisation_id=place)
-    await events.announce(session, "station.changed", station.id, place)
-
-
 # What others ask of stations
+
+
+def when_saved(tell: Saved) -> None:
+    """Called with a station's id after each change, in its transaction."""
+    _saved.append(tell)
+
+
+async def of_ids(session: AsyncSession, station_ids: Sequence[str]) -> dict[str, tuple[str, str, str, bool]]:
+    """Unit, kind, name, and whether it is open."""
+    rows = await session.scalars(select(Station).where(one_of(Station.id, station_ids)))
+    return {row.id: (row.organisation_id, row.kind, row.name, row.state == "open") for row in rows}
 
 
 async def regulator_items(session: AsyncSession, station_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """厂站信息 (T2-04): the ledger without the manager's name and telephone."""
-    hidden = {"id", "organisation_id", "manager", "manager_phone", "cameras", "lon", "lat"}
+    hidden = {"id", "organisation_id", "manager", "manager_phone", "lon", "lat"}
     lines = await _lines(session, [one_of(Station.id, station_ids)], len(station_ids))
     return {
         line.id: {name: getattr(line, name) for name in line.__struct_fields__ if name not in hidden}

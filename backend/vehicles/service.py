@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -39,6 +39,8 @@ _LISTED = (
     "registered_at",
 )
 _RIGHT = "delivery.plan"
+Saved = Callable[[AsyncSession, str], Awaitable[None]]
+_saved: list[Saved] = []
 
 
 async def create_vehicle(session: AsyncSession, caller: Caller, given: VehicleIn) -> VehicleOut:
@@ -103,6 +105,8 @@ async def _write(session: AsyncSession, caller: Caller, vehicle: Vehicle, given:
     unit = vehicle.organisation_id
     await audit.record(session, caller, "vehicle.saved", "vehicle", vehicle.id, facts, organisation_id=unit)
     await events.announce(session, "vehicle.changed", vehicle.id, unit)
+    for tell in _saved:
+        await tell(session, vehicle.id)
 
 
 async def _check(session: AsyncSession, vehicle: Vehicle, given: VehicleIn) -> None:
@@ -259,6 +263,17 @@ async def _find(session: AsyncSession, caller: Caller, vehicle_id: str, *, chang
     if change:
         await reference.find_place(session, vehicle.organisation_id, caller=caller, right=_RIGHT)
     return vehicle
+
+
+def when_saved(tell: Saved) -> None:
+    """Called with a vehicle's id after each change, in its transaction."""
+    _saved.append(tell)
+
+
+async def of_ids(session: AsyncSession, vehicle_ids: Sequence[str]) -> dict[str, tuple[str, str, bool]]:
+    """Unit, plate, and whether it is in use."""
+    rows = await session.scalars(select(Vehicle).where(one_of(Vehicle.id, vehicle_ids)))
+    return {row.id: (row.organisation_id, row.plate, not row.retired) for row in rows}
 
 
 async def _holders(session: AsyncSession, caller: Caller | None, ids: Sequence[str] | None) -> Sequence[Holder]:

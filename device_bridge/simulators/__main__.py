@@ -1,6 +1,6 @@
 """Starts one simulated device: a receiver that walks (gps), a methane detector (detector), tags to hold near (tags),
 a filling scale with its gun lock (scale), a station's controller with its tanks and detectors (station), a UHF reader
-(uhf).
+(uhf), cameras with their recorder (camera).
 """
 
 import argparse
@@ -8,7 +8,7 @@ import asyncio
 import importlib
 import sys
 
-KINDS = ("gps", "detector", "tags", "scale", "station", "uhf")
+KINDS = ("gps", "detector", "tags", "scale", "station", "uhf", "camera")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from backend.network.importing import import_network
 from backend.reference import service as reference
 from backend.scope import RIGHTS, Caller, Grant
 from backend.settings import Settings
+from qixun.demo.cameras import write_cameras
 from qixun.demo.ledgers import write_ledgers
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD, STATION_PC
 from sync.databases import beijing_today
@@ -25,7 +26,7 @@ from sync.databases import beijing_today
 SAFETY, REVIEWER, FILLER = "S001", "R001", "C001"
 PATROL_UNIT, STATION, SHOP = "巡线一班", "松河液化气储配站", "东门供应站"
 REGULATOR_FILE = "demo-regulator-client.json"
-DATASETS = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14")
+DATASETS = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14", "T2-20")
 # Middle of the demo network.
 _LON, _LAT = 126.3523, 43.1998
 _STREETS = ("站前街", "江沿路", "东门大街", "人民路", "北环路", "林场路")
@@ -45,6 +46,7 @@ async def found_company(database: Database, settings: Settings) -> None:
         await _customers(session, caller, units[STATION].id)
         await _cylinders(session, caller, units)
         await write_ledgers(session, caller)
+        await write_cameras(session, caller, settings.data_dir)
 
 
 async def _organisation(session: AsyncSession, settings: Settings) -> tuple[dict[str, Organisation], Caller]:

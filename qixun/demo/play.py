@@ -12,6 +12,7 @@ from backend.accounts.models import Organisation
 from backend.db import Database
 from backend.settings import Settings
 from qixun.cli import server_of
+from qixun.demo.cameras import permitting, simulated_cameras
 from qixun.demo.company import found_company
 from qixun.demo.shift import ADMINISTRATOR, DISPATCHER, DRIVER, INSPECTOR, PASSWORD, Setting, Shift
 from qixun.demo.station import monitored_station
@@ -34,6 +35,12 @@ async def serve_with_demo(settings: Settings) -> int:
             await found_company(database, settings)
     finally:
         await database.close()
+    settings = permitting(settings)
+    async with simulated_cameras(settings.data_dir):
+        return await _serve(settings, play=empty)
+
+
+async def _serve(settings: Settings, *, play: bool) -> int:
     server = server_of(settings)
     serving = asyncio.create_task(server.serve())
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells no other way
@@ -44,10 +51,10 @@ async def serve_with_demo(settings: Settings) -> int:
         )
         print(f"  http://{settings.host}:{settings.port}/m/   手机 app: {INSPECTOR}, {DRIVER}", flush=True)
         print(f"  密码 password: {PASSWORD}    Ctrl-C 停止 stops everything\n", flush=True)
-    playing = asyncio.create_task(_play(settings)) if empty and server.started else None
+    playing = asyncio.create_task(_play(settings)) if play and server.started else None
     # A database that is not the demo company's knows no such station: it is monitored where it was founded.
     folder = settings.data_dir / "demo-station"
-    monitored = empty or await asyncio.to_thread(folder.exists)
+    monitored = play or await asyncio.to_thread(folder.exists)
     async with monitored_station(folder, _address(settings)) if monitored and server.started else nullcontext():
         await serving
     if playing is not None:

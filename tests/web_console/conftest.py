@@ -42,6 +42,7 @@ async def town_settings(
         database_pool=4,
         worker="outside",
         log_level="error",
+        camera_networks="127.0.0.0/8",
     )
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

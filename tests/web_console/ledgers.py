@@ -7,6 +7,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.bulk import insert_rows
+from backend.cameras import service as cameras
+from backend.cameras.schemas import CameraIn
 from backend.certificates import service as certificates
 from backend.certificates.schemas import CertificateIn
 from backend.deliveries.models import DeliveryOrder
@@ -14,7 +16,7 @@ from backend.employees import service as employees
 from backend.employees.schemas import EmployeeIn
 from backend.filling.models import Filling, RefusedFilling
 from backend.stations import service as stations
-from backend.stations.schemas import CameraIn, StationIn
+from backend.stations.schemas import StationIn
 from sync.databases import BEIJING
 from tests.factories import records
 from tests.factories.certificates import in_days
@@ -43,8 +45,8 @@ async def write_ledgers(session: AsyncSession, scene: Any) -> None:
             manager_phone="100-0000-0001",
         )
         made.append(await stations.create_station(session, scene.caller, given))
-    camera = CameraIn(name="1 号枪机", area="储罐区", address="https://video.example/1", kept_days=90)
-    await stations.add_camera(session, scene.caller, made[0].id, camera)
+    camera = CameraIn(holder="station", place_id=made[0].id, name="1 号枪机", area="tanks")
+    scene.camera_id = (await cameras.create_camera(session, scene.caller, camera)).id
     scene.station_id = made[0].id
     record = EmployeeIn(station_id=made[1].id, post="delivery", sex="male", registered_on=in_days(-900))
     await employees.set_employee(session, scene.caller, wang.id, record)

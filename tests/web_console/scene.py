@@ -126,6 +126,7 @@ class Scene(msgspec.Struct):
     incomplete_id: str = ""
     cylinder_id: str = ""
     station_id: str = ""
+    camera_id: str = ""
 
 
 async def make_scene(session: AsyncSession, folder: Path) -> Scene:

@@ -15,21 +15,18 @@ from backend.pages import EXPORT_MOST, Page
 from backend.scope import requires
 from backend.stations import importing
 from backend.stations import service as stations
-from backend.stations.schemas import CameraIn, StationIn, StationLine
+from backend.stations.schemas import StationIn, StationLine
 from backend.tables import XLSX, write_xlsx
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.pages.cameras import STATION_KINDS as KINDS
+from web_console.pages.cameras import of_place
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
 from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
-KINDS = {
-    "storage": ("储配站", "Storage station"),
-    "supply": ("供应站", "Supply station"),
-    "point": ("供应点", "Supply point"),
-}
 _VIEW = requires("station.view")
 _EDIT = requires("station.edit")
 _LARGEST_BODY = 16 * 1024 * 1024
@@ -138,7 +135,6 @@ async def open_one(request: Visit, session: AsyncSession, station_id: str) -> Re
 async def _opened(request: Visit, session: AsyncSession, station_id: str | None) -> Response[str]:
     caller = visitor(request).narrowed("station.view")
     one = await stations.find_station(session, caller, station_id) if station_id else None
-    cameras = await stations.list_cameras(session, caller, station_id) if station_id else []
     looking = with_right(request, "certificate.view")
     held = await certificates.all_of(session, "station", [station_id], looking) if station_id and looking else {}
     may_edit = with_right(request, "station.edit") is not None
@@ -146,13 +142,13 @@ async def _opened(request: Visit, session: AsyncSession, station_id: str | None)
         request,
         "parts/station.html",
         one=one,
-        cameras=cameras,
         held=held.get(station_id or "", []),
         may_certify=with_right(request, "certificate.edit") is not None,
         kinds=KINDS,
         states=CERTIFICATE_STATES,
         units=await _units(request, session, "station.edit") if may_edit else [],
         may_edit=may_edit,
+        **await of_place(request, session, "station", station_id),
     )
 
 
@@ -172,19 +168,6 @@ async def change(request: Visit, session: AsyncSession, station_id: str) -> Resp
 
 def _saved(request: Visit) -> Response[None]:
     return done(toast=translate_into(language_of(request))("场站已保存"), changed="stations-changed")
-
-
-@post("/ledgers/stations/{station_id:str}/cameras", guards=[_EDIT], status_code=200)
-async def add_camera(request: Visit, session: AsyncSession, station_id: str) -> Response[str]:
-    given = await read_form(request, CameraIn)
-    await stations.add_camera(session, visitor(request).narrowed("station.edit"), station_id, given)
-    return await _opened(request, session, station_id)
-
-
-@post("/ledgers/stations/{station_id:str}/cameras/{camera_id:str}/remove", guards=[_EDIT], status_code=200)
-async def remove_camera(request: Visit, session: AsyncSession, station_id: str, camera_id: str) -> Response[str]:
-    await stations.remove_camera(session, visitor(request).narrowed("station.edit"), station_id, camera_id)
-    return await _opened(request, session, station_id)
 
 
 @get("/map/stations.geojson", guards=[_VIEW])
@@ -230,7 +213,5 @@ handlers: list[Any] = [
     open_one,
     create,
     change,
-    add_camera,
-    remove_camera,
     on_map,
 ]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.alarms import service as alarms
+from backend.cameras import checking
 from backend.certificates import service as certificates
 from backend.cylinders import service as cylinders
 from backend.hazards import service as hazards
@@ -20,6 +21,7 @@ from backend.scope import Caller, signed_in
 from sync.databases import beijing_today
 from web_console.lists import words_for
 from web_console.pages.alarms import REASONS
+from web_console.pages.cameras import FLAWS
 from web_console.rendering import Visit, agoer, language_of, render, sayer, translate_into
 from web_console.visiting import with_right
 
@@ -61,6 +63,7 @@ class Asked:
             ("hazard.view", self._hazards),
             ("patrol.view", self._tasks),
             ("certificate.view", self._certificates),
+            ("camera.view", self._cameras),
             ("licence.view", self._licences),
             ("cylinder.edit", self._inspections),
             ("devices.manage", self._devices),
@@ -283,6 +286,25 @@ class Asked:
             )
             for reminder in (await cylinders.list_reminders(self.session, caller))[:_MOST]
         ]
+
+    async def _cameras(self, caller: Caller) -> list[Item]:
+        """Stations and vehicles whose video falls short: what is wrong there, in one line."""
+        say = sayer(language_of(self.request))
+        items = []
+        for place in (await checking.list_shortfalls(self.session, caller))[:_MOST]:
+            words = [f"{one.name or say((one.area_zh, one.area_en))} {say(FLAWS[one.code])}" for one in place.flaws]
+            items.append(
+                Item(
+                    urgency="day",
+                    kind="other",
+                    shape="icon:videocam_off",
+                    title=self.t("{name} 视频不达标", name=place.place_name),
+                    detail=" · ".join(words[:3]) + (f" +{len(words) - 3}" if len(words) > 3 else ""),
+                    href=f"/cameras?place_id={place.place_id}",
+                    action=self.t("查看"),
+                )
+            )
+        return items
 
     async def _licences(self, caller: Caller) -> list[Item]:
         """What waits for the visitor: to be reviewed where that is his office, to be completed where he applied."""

@@ -20,6 +20,7 @@ from backend.vehicles import service as vehicles
 from backend.vehicles.schemas import TrackOut, VehicleIn, VehicleLine
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.pages.cameras import of_place
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
 from web_console.rendering import BEIJING, Visit, language_of, render, translate_into
@@ -136,6 +137,7 @@ async def _opened(request: Visit, session: AsyncSession, vehicle_id: str | None)
         drivers=await _drivers(session, editor) if editor else [],
         may_edit=editor is not None,
         may_certify=with_right(request, "certificate.edit") is not None,
+        **await of_place(request, session, "vehicle", vehicle_id),
     )
 
 

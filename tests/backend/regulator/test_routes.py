@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.audit import AuditEntry
+from backend.cameras import service as cameras
 from backend.changes import service as changes
 from backend.customers import service as customers
 from backend.customers.schemas import PaperIn
@@ -21,6 +22,7 @@ from backend.stations import service as stations
 from sync.documents.hazards import HazardReported
 from sync.documents.patrol import CheckPointVisited, PatrolFinished, PatrolStarted
 from tests.factories.accounts import Company, bearer, make_company, make_staff
+from tests.factories.cameras import make_camera
 from tests.factories.certificates import make_certificate
 from tests.factories.customers import IDENTITY, make_customer
 from tests.factories.deliveries import (
@@ -38,7 +40,7 @@ from tests.factories.patrol import chunk, make_street
 from tests.factories.stations import make_station_record, station_in
 from tests.factories.taken import HERE, MORNING, office, record, take
 
-ALL = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14")
+ALL = ("T2-02", "T2-04", "T2-05", "T2-07", "T2-08", "T2-10", "T2-11", "T2-14", "T2-20")
 
 
 class Regulator:
@@ -481,3 +483,20 @@ class TestFeed:
         entry = (await session.scalars(select(AuditEntry).where(AuditEntry.action == "regulator.read"))).one()
         assert (entry.subject_id, entry.facts["items"]) == ("T2-14", 1)
         assert entry.actor_id
+
+
+class TestCameras:
+    @pytest.mark.requirement("T2-20")
+    async def test_points_are_told_with_what_is_kept_and_without_address_or_password(
+        self, client: AsyncTestClient[Any], session: AsyncSession
+    ) -> None:
+        company = await make_company(session)
+        staff = await make_staff(session, company)
+        station = await make_station_record(session, company, staff)
+        made = await make_camera(session, company, staff, "http://10.0.0.9", station.id)
+        reader = await regulator(client, session, company)
+        (item,) = (await reader.read("T2-20"))["items"]
+        assert (item["id"], item["area"], item["place_name"]) == (made.id, "tanks", station.name)
+        assert "10.0.0.9" not in str(item)
+        await cameras.remove_camera(session, office(company, staff), made.id)
+        assert [each["deleted"] for each in (await reader.read("T2-20"))["items"]] == [True]

@@ -45,7 +45,7 @@ async def keeper(client: AsyncTestClient[Any], session: AsyncSession) -> Office:
 
 
 class TestWhoMay:
-    @pytest.mark.parametrize("path", ["", "/x", "/export.xlsx", "/map.geojson", "/x/cameras"])
+    @pytest.mark.parametrize("path", ["", "/x", "/export.xlsx", "/map.geojson"])
     async def test_a_driver_sees_none(self, client: AsyncTestClient[Any], session: AsyncSession, path: str) -> None:
         company = await make_company(session)
         driver = Office(client, company, await make_staff(session, company, roles=["driver"]))
@@ -154,39 +154,6 @@ class TestRecord:
         await keeper.post(code="A-3", lon=None, lat=None)
         (feature,) = (await keeper.get("/map.geojson")).json()["features"]
         assert (feature["geometry"]["coordinates"], feature["properties"]["code"]) == ([LON, LAT], "A-1")
-
-
-class TestCameras:
-    async def test_cameras_of_key_areas_are_entered_shown_and_removed(self, keeper: Office) -> None:
-        station = (await keeper.post()).json()["id"]
-        url = f"/api/stations/{station}/cameras"
-        body = {"name": "1号", "area": "储罐区", "address": "https://video.example/1", "kept_days": 90}
-        made = await keeper.client.post(url, headers=keeper.headers, json=body)
-        assert made.status_code == 201, made.text
-        assert [{name: each[name] for name in body} for each in (await keeper.get(f"/{station}/cameras")).json()] == [
-            body
-        ]
-        assert (await keeper.client.post(url, headers=keeper.headers, json=body)).status_code == 409
-        gone = await keeper.client.delete(f"{url}/{made.json()['id']}", headers=keeper.headers)
-        assert gone.status_code == 204
-        assert (await keeper.get(f"/{station}/cameras")).json() == []
-
-    @pytest.mark.parametrize("address", ["javascript:alert(1)", "video.example/1", "file:///etc/passwd", "https://a b"])
-    async def test_an_address_that_is_no_stream_is_refused(self, keeper: Office, address: str) -> None:
-        station = (await keeper.post()).json()["id"]
-        url = f"/api/stations/{station}/cameras"
-        answer = await keeper.client.post(url, headers=keeper.headers, json={"name": "1", "address": address})
-        assert answer.status_code == 400
-
-    async def test_nobody_of_another_company_adds_one(
-        self, keeper: Office, client: AsyncTestClient[Any], session: AsyncSession
-    ) -> None:
-        station = (await keeper.post()).json()["id"]
-        theirs = await make_company(session)
-        other = Office(client, theirs, await make_staff(session, theirs, roles=["company_admin"]))
-        body = {"name": "1", "address": "https://video.example/1"}
-        answer = await client.post(f"/api/stations/{station}/cameras", headers=other.headers, json=body)
-        assert answer.status_code == 404
 
 
 class TestImport:
