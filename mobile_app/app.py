@@ -131,6 +131,10 @@ def App(desk: Desk) -> Any:  # noqa: N802
     return WindowContext(window, lambda: UiContext(window.ui, lambda: ft.Router(ROUTES, manage_views=True)))
 
 
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _problem(window: Window) -> ft.AlertDialog | None:
     """What went wrong stays until it was read."""
     app, ui = window.desk.app, window.ui
@@ -141,8 +145,8 @@ def _problem(window: Window) -> ft.AlertDialog | None:
     def read(_: Any) -> None:
         app.problem = None
 
-    words: list[ft.Control] = [text(ui.say(problem.zh, problem.en), size=LARGE, bold=True)]
-    action = ui.say(problem.action_zh, problem.action_en)
+    words: list[ft.Control] = [text(_sentence(ui.say(problem.zh, problem.en)), size=LARGE, bold=True)]
+    action = _sentence(ui.say(problem.action_zh, problem.action_en))
     if action:
         words.append(text(action))
     return ft.AlertDialog(

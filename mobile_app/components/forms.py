@@ -225,9 +225,9 @@ def entry(
     max_length: int | None = None,
     on_submit: Callable[..., Any] | None = None,
 ) -> ft.Semantics:
-    """A text field: large type, its label kept in sight while typing."""
+    """A text field: large type, its label kept in sight while typing; the unit is read before anything is typed."""
     box = ft.TextField(
-        label=title,
+        label=f"{title} · {unit}" if unit and not value else title,
         value=value,
         hint_text=hint or None,
         suffix=unit or None,

@@ -105,7 +105,8 @@ def _begun(ui: Ui, tagging: Tagging, writing: Writing, *, on_finish: Tap, on_giv
     uid, sure = writing.tag_uid, tagging.giving_up == writing.tag_uid
     facts = [
         (ui.say("钢印号", "Number"), writing.scan.code),
-        (ui.say("标签", "Tag"), f"{uid} · {ui.say(*OCCASIONS[writing.occasion])}"),
+        (ui.say("标签", "Tag"), uid),
+        (ui.say("写入", "After"), ui.say(*OCCASIONS[writing.occasion])),
     ]
     finish = None if tagging.writing else lambda _: on_finish(writing)
     drop = None if tagging.writing else lambda _: on_give_up(writing)

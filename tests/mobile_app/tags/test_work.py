@@ -237,6 +237,23 @@ class TestBindTag:
             await bind(phone, reader, bound, replaces=uid, reason="lost")
         assert [*codes, refused.value.code] == ["tags.former", "tags.scrapped", "tags.copied"]
 
+    @pytest.mark.requirement("E5.8.6-3", "5.8.6-4b")
+    async def test_no_tag_of_a_scrapped_cylinder_is_ever_used_again_on_this_phone(
+        self, phone: Phone, tags: Simulator, reader: TagReader
+    ) -> None:
+        """The one that it carried and the one before, without a network."""
+        uid = tags.tell("present empty215")
+        for dead in ({"tag_uid": uid}, {"tag_uid": "04DEAD", "former_tags": (uid,)}):
+            put(phone.stores.unit(UNIT_ID), [cylinder("SH0004", scrapped=True, **dead)])
+            with pytest.raises(FieldError) as refused:
+                await bind(phone, reader)
+            assert refused.value.code == "tags.bound_elsewhere"
+            for purpose in ("loading", "delivery"):
+                found = await scan(phone, "", "nfc", purpose, tag_uid=uid)
+                assert not found.allowed
+                assert "scrapped" in found.verdict.codes
+        assert await phone.recorded(TagBound) == []
+
     async def test_a_tag_is_replaced_only_with_a_reason(self, phone: Phone, tags: Simulator, reader: TagReader) -> None:
         tags.tell("present empty215")
         had = cylinder("SH0001")
