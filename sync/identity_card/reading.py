@@ -10,12 +10,14 @@ import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 from sync.identity_card.fields import IdentityCard, Line, card_in, is_other_side, labels_in
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Trouble = Literal["", "no_reader", "not_a_picture", "too_dark", "glare", "other_side", "no_card", "unclear"]
 # What happened, and what to do: Chinese, English.
@@ -103,7 +105,9 @@ def read_identity_card(picture: bytes) -> CardReading:
     return CardReading(card, "" if card.name and card.number else _trouble(image, lines, card))
 
 
-def _opened(picture: bytes) -> Image.Image | None:
+def _opened(picture: bytes) -> "Image.Image | None":
+    from PIL import Image, ImageOps  # noqa: PLC0415 - loaded with the first card, not with the app
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -117,7 +121,9 @@ def _opened(picture: bytes) -> Image.Image | None:
     return image
 
 
-def _trouble(image: Image.Image, lines: list[Line], card: IdentityCard) -> Trouble:
+def _trouble(image: "Image.Image", lines: list[Line], card: IdentityCard) -> Trouble:
+    from PIL import ImageStat  # noqa: PLC0415 - as above
+
     grey = image.convert("L")
     if is_other_side(lines):
         return "other_side"
@@ -129,13 +135,15 @@ def _trouble(image: Image.Image, lines: list[Line], card: IdentityCard) -> Troub
     return "unclear" if is_card else "no_card"
 
 
-def _blown_share(grey: Image.Image) -> float:
+def _blown_share(grey: "Image.Image") -> float:
     """How much of the picture is one white patch: single white pixels, as paper has them, are eaten away."""
+    from PIL import ImageFilter  # noqa: PLC0415 - as above
+
     patch = grey.resize((max(1, grey.width // 4), max(1, grey.height // 4))).filter(ImageFilter.MinFilter(9))
     return sum(patch.histogram()[_BLOWN_FROM:]) / (patch.width * patch.height)
 
 
-def _recognised(image: Image.Image) -> list[Line]:
+def _recognised(image: "Image.Image") -> list[Line]:
     found = _recogniser()(image)
     if found.boxes is None or found.txts is None or found.scores is None:
         return []
