@@ -181,7 +181,7 @@ def _records(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[s
 
 
 def xlsx_response(name: str, heads: Mapping[str, str], rows: Iterable[msgspec.Struct]) -> Response[bytes]:
-    """As `pages.csv_response`; `heads` picks and names the fields."""
+    """`heads` picks and names the fields."""
     content = write_xlsx(list(heads.values()), ([getattr(row, field) for field in heads] for row in rows))
     return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"'})
 

@@ -1,71 +1,37 @@
 """Certificates over HTTP."""
 
-from typing import Annotated
-
-from litestar import Response, Router, get, post, put
-from litestar.params import QueryParameter
+from litestar import Router, get, post, put
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.certificates import service
-from backend.certificates.rules import State
-from backend.certificates.schemas import CertificateIn, CertificateOut, Expiry, Holder, HolderKind, WithdrawIn
-from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.certificates.schemas import (
+    CertificateFilters,
+    CertificateIn,
+    CertificateOut,
+    Expiry,
+    Holder,
+    HolderKind,
+    WithdrawIn,
+)
+from backend.lists import list_routes
 from backend.scope import Caller, requires
 from sync.rules.certificates import FILLING_LICENCE
 
 _VIEW = [requires("certificate.view")]
 _EDIT = [requires("certificate.edit")]
-HEADS = {
-    "organisation_name": "所属单位",
-    "holder_code": "持证人编码",
-    "holder_name": "持证人",
-    "kind_zh": "证照类型",
-    "number": "证号",
-    "covers": "适用型号",
-    "issued_by": "发证机关",
-    "issued_on": "发证日期",
-    "expires_on": "有效期至",
-    "days_left": "剩余天数",
-    "state": "状态",
-}
-
-
-@get("/", guards=_VIEW)
-async def list_certificates(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    holder_kind: str = "",
-    holder_id: str = "",
-    kind: str = "",
-    shown: Annotated[State | None, QueryParameter(name="state")] = None,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[CertificateOut]:
-    return await service.list_certificates(
-        session,
-        caller,
-        search=search,
-        holder_kind=holder_kind,
-        holder_id=holder_id,
-        kind=kind,
-        state=shown,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/export.csv", guards=_VIEW)
-async def export_certificates(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    holder_kind: str = "",
-    shown: Annotated[State | None, QueryParameter(name="state")] = None,
-) -> Response[bytes]:
-    page = await service.list_certificates(session, caller, holder_kind=holder_kind, state=shown, limit=EXPORT_MOST)
-    return csv_response("certificates", HEADS, page.items)
+_CERTIFICATES = (
+    ("所属单位", "organisation_name"),
+    ("持证人编码", "holder_code"),
+    ("持证人", "holder_name"),
+    ("证照类型", "kind_zh"),
+    ("证号", "number"),
+    ("适用型号", "covers"),
+    ("发证机关", "issued_by"),
+    ("发证日期", "issued_on"),
+    ("有效期至", "expires_on"),
+    ("剩余天数", "days_left"),
+    ("状态", "state"),
+)
 
 
 @get("/expiry", guards=_VIEW)
@@ -118,8 +84,7 @@ router = Router(
     "/api/certificates",
     tags=["certificates"],
     route_handlers=[
-        list_certificates,
-        export_certificates,
+        *list_routes("/", service.list_certificates, CertificateFilters, _CERTIFICATES, guards=_VIEW),
         expiry,
         companies_without,
         handhelds_without,

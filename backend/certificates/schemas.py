@@ -28,6 +28,14 @@ class WithdrawIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: Name
 
 
+class CertificateFilters(msgspec.Struct, frozen=True, kw_only=True):
+    search: str = ""
+    holder_kind: str = ""
+    holder_id: str = ""
+    kind: str = ""
+    state: State | None = None
+
+
 class CertificateOut(msgspec.Struct, frozen=True, kw_only=True):
     """`due_within`: the reminder that was reached; `days_left` is negative once it has run out."""
 

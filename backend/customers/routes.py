@@ -3,15 +3,14 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Response, Router, delete, get, post, put
-from litestar.params import QueryParameter
+from litestar import Router, delete, get, post, put
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.customers import service
 from backend.customers.schemas import (
     ComparedCard,
+    CustomerFilters,
     CustomerIn,
-    CustomerLine,
     CustomerOut,
     GasAlarmIn,
     GasAlarmOut,
@@ -20,65 +19,22 @@ from backend.customers.schemas import (
     Registration,
 )
 from backend.errors import MissingError
-from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.lists import list_routes
 from backend.scope import Caller, requires
 
 _VIEW = [requires("customer.view")]
 _EDIT = [requires("customer.edit")]
-_HEADS = {
-    "code": "客户代码",
-    "name": "客户姓名",
-    "category": "客户类别",
-    "address": "用气地址",
-    "phone_last4": "电话后四位",
-    "identity_given": "身份证号已登记",
-    "opened_on": "开户时间",
-    "complete": "信息齐全",
-    "missing": "缺项",
-}
-
-
-@get("/", guards=_VIEW)
-async def list_customers(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    category: str = "",
-    organisation_id: str = "",
-    complete: bool | None = None,
-    lacks_alarm: bool = False,
-    shown: Annotated[str, QueryParameter(name="state")] = "active",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[CustomerLine]:
-    return await service.list_customers(
-        session,
-        caller,
-        search=search,
-        category=category,
-        organisation_id=organisation_id,
-        complete=complete,
-        lacks_alarm=lacks_alarm,
-        state=shown,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/export.csv", guards=_VIEW)
-async def export_customers(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    category: str = "",
-    complete: bool | None = None,
-    lacks_alarm: bool = False,
-) -> Response[bytes]:
-    page = await service.list_customers(
-        session, caller, category=category, complete=complete, lacks_alarm=lacks_alarm, limit=EXPORT_MOST
-    )
-    return csv_response("customers", _HEADS, page.items)
+_CUSTOMERS = (
+    ("客户代码", "code"),
+    ("客户姓名", "name"),
+    ("客户类别", "category"),
+    ("用气地址", "address"),
+    ("电话后四位", "phone_last4"),
+    ("身份证号已登记", "identity_given"),
+    ("开户时间", "opened_on"),
+    ("信息齐全", "complete"),
+    ("缺项", "missing"),
+)
 
 
 @get("/registration", guards=_VIEW)
@@ -143,8 +99,7 @@ router = Router(
     "/api/customers",
     tags=["customers"],
     route_handlers=[
-        list_customers,
-        export_customers,
+        *list_routes("/", service.list_customers, CustomerFilters, _CUSTOMERS, guards=_VIEW),
         registration,
         create_customer,
         find_customer,

@@ -80,6 +80,15 @@ class PaperRecordOut(msgspec.Struct, frozen=True, kw_only=True):
     photos: list[str]
 
 
+class CustomerFilters(msgspec.Struct, frozen=True, kw_only=True):
+    search: str = ""
+    category: str = ""
+    organisation_id: str = ""
+    complete: bool | None = None
+    lacks_alarm: bool = False
+    state: str = "active"
+
+
 class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the ledger: no identity number, of the telephone its end."""
 

@@ -1,16 +1,13 @@
 """The archive as a file: every field of E5.8.3-3, in the office's words, under heads that the import knows again."""
 
-from datetime import date
+from collections.abc import Callable
+from typing import Any
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.cylinders.importing.rows import HEADS
-from backend.cylinders.schemas import CylinderFilters, CylinderLine, DueFilters
-from backend.cylinders.service.due import list_due
-from backend.cylinders.service.showing import list_cylinders
-from backend.errors import UnusableError
-from backend.pages import EXPORT_MOST
+from backend.cylinders.schemas import CylinderLine, DueLine
+from backend.lists import Columns
 from backend.reference import service as reference
 from backend.scope import Caller
 
@@ -41,69 +38,27 @@ _FIELDS = (
     ),
     *("organisation", "storage_position", "registered_at"),
 )
-EXPORT_HEADS = {name: HEADS[name][0] for name in _FIELDS} | {
-    "holder": "当前位置",
-    "holder_name": "持有",
-    "holder_since": "起",
+_TOLD: dict[str, Callable[[CylinderLine], str]] = {
+    "state": lambda line: STATES[line.state],
+    "organisation": lambda line: line.organisation_name,
 }
 
 
-DUE_HEADS = {"due_on": "应检日期", "days_left": "剩余天数"} | EXPORT_HEADS
-
-
-class Exported(msgspec.Struct, frozen=True):
-    """A line with the office's words in place of codes; the rest is the line's own."""
-
-    line: CylinderLine
-    medium: str
-    due_on: date | None = None
-    days_left: int | None = None
-
-    @property
-    def state(self) -> str:
-        return STATES[self.line.state]
-
-    @property
-    def organisation(self) -> str:
-        return self.line.organisation_name
-
-    @property
-    def holder(self) -> str:
-        return _HOLDERS[self.line.holder_kind]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.line, name)
-
-
-async def export_cylinders(session: AsyncSession, caller: Caller, wanted: CylinderFilters) -> list[Exported]:
-    """All that the filters leave; raises `UnusableError` rather than leaving any out."""
-    page = await list_cylinders(session, caller, **msgspec.structs.asdict(wanted), limit=EXPORT_MOST)
-    _refuse_more(page.total)
-    media = await _media(session, caller)
-    return [Exported(line, media.get(line.medium, line.medium)) for line in page.items]
-
-
-async def export_due(session: AsyncSession, caller: Caller, wanted: DueFilters) -> list[Exported]:
-    page = await list_due(session, caller, wanted, limit=EXPORT_MOST)
-    _refuse_more(page.total)
-    media = await _media(session, caller)
+async def archive_columns(session: AsyncSession, caller: Caller) -> Columns:
+    media = await reference.words(session, caller.company_id, "cylinder_medium")
+    told = _TOLD | {"medium": lambda line: media[line.medium].zh if line.medium in media else line.medium}
     return [
-        Exported(due.line, media.get(due.line.medium, due.line.medium), due.due_on, due.days_left) for due in page.items
+        *((HEADS[field][0], told.get(field, field)) for field in _FIELDS),
+        ("当前位置", lambda line: _HOLDERS[line.holder_kind]),
+        ("持有", "holder_name"),
+        ("起", "holder_since"),
     ]
 
 
-async def _media(session: AsyncSession, caller: Caller) -> dict[str, str]:
-    return {
-        code: entry.zh for code, entry in (await reference.words(session, caller.company_id, "cylinder_medium")).items()
-    }
+async def due_columns(session: AsyncSession, caller: Caller) -> Columns:
+    def of_line(told: str | Callable[[Any], Any]) -> Callable[[DueLine], Any]:
+        return lambda due: getattr(due.line, told) if isinstance(told, str) else told(due.line)
 
-
-def _refuse_more(total: int) -> None:
-    if total > EXPORT_MOST:
-        raise UnusableError(
-            "export.too_many",
-            f"共 {total:,} 个气瓶，一次最多导出 {EXPORT_MOST:,} 个。",
-            f"{total:,} cylinders match; an export holds {EXPORT_MOST:,} at most.",
-            action="按站点或规格筛选后分几次导出",
-            action_en="Filter by station or size and export in parts",
-        )
+    archive = await archive_columns(session, caller)
+    own: Columns = [("应检日期", "due_on"), ("剩余天数", "days_left")]
+    return [*own, *((head, of_line(told)) for head, told in archive)]

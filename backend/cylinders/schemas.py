@@ -45,6 +45,7 @@ class CylinderFilters(msgspec.Struct, frozen=True, kw_only=True):
     state: State | None = None
     holder_kind: str = ""
     holder_id: str = ""
+    tagged: bool | None = None
 
 
 class CylinderLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +154,16 @@ class ScrappingOut(msgspec.Struct, frozen=True, kw_only=True):
     undone_reason: str
 
 
+class StockFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`day` in Beijing; without one today up to now."""
+
+    day: date | None = None
+    holder_kind: str = ""
+    holder_id: str = ""
+    organisation_id: str = ""
+    specification: str = ""
+
+
 class StockLine(msgspec.Struct, frozen=True, kw_only=True):
     """A day of a station, or of a vehicle by its driver, in one size: opening + arrived - departed = closing."""
 
@@ -168,6 +179,12 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
     arrived: int
     departed: int
     closing: int
+
+
+class LostFilters(msgspec.Struct, frozen=True, kw_only=True):
+    reason: LostReason | None = None
+    organisation_id: str = ""
+    specification: str = ""
 
 
 class LostLine(msgspec.Struct, frozen=True, kw_only=True):

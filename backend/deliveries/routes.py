@@ -1,90 +1,106 @@
 """Orders and deliveries over HTTP."""
 
-from datetime import datetime
-from typing import Annotated
-
-from litestar import Response, Router, get, post
-from litestar.params import QueryParameter
+from litestar import Router, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.deliveries import service
 from backend.deliveries.schemas import (
-    DeliveryOut,
-    DepositBalance,
-    OftenMissed,
+    BalanceFilters,
+    DeliveryFilters,
+    OrderFilters,
     OrderIn,
     OrderOut,
-    OrderRow,
-    OrderState,
     Reason,
     Reassign,
     Retry,
-    ReturnOut,
-    SlipOut,
-    VisitOut,
+    ReturnFilters,
+    SlipFilters,
+    VisitFilters,
     Voiding,
 )
-from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.lists import NoFilters, list_routes
 from backend.scope import Caller, requires
 
 _VIEW = [requires("delivery.view")]
 _PLAN = [requires("delivery.plan")]
-_HEADS = {
-    "order_number": "配送单号",
-    "customer_name": "客户",
-    "customer_address": "地址",
-    "staff_name": "送气工",
-    "vehicle": "车牌",
-    "start_at": "开始",
-    "due_at": "截止",
-    "attempt": "第几次",
-    "state": "状态",
-    "status_reason": "原因",
-    "done_at": "完成",
-}
-
-
-@get("/orders", guards=_VIEW)
-async def list_orders(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    staff_id: str = "",
-    customer_id: str = "",
-    station_id: str = "",
-    shown: Annotated[OrderState | None, QueryParameter(name="state")] = None,
-    search: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[OrderRow]:
-    return await service.list_orders(
-        session,
-        caller,
-        since=since,
-        until=until,
-        staff_id=staff_id,
-        customer_id=customer_id,
-        station_id=station_id,
-        state=shown,
-        search=search,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/orders.csv", guards=_VIEW)
-async def export_orders(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    shown: Annotated[OrderState | None, QueryParameter(name="state")] = None,
-) -> Response[bytes]:
-    page = await service.list_orders(session, caller, since=since, until=until, state=shown, limit=EXPORT_MOST)
-    return csv_response("orders", _HEADS, page.items)
+_ORDERS = (
+    ("配送单号", "order_number"),
+    ("客户", "customer_name"),
+    ("地址", "customer_address"),
+    ("气瓶", lambda one: [f"{line.specification}×{line.quantity}" for line in one.lines]),
+    ("送气工", "staff_name"),
+    ("车牌", "vehicle"),
+    ("开始", "start_at"),
+    ("截止", "due_at"),
+    ("第几次", "attempt"),
+    ("状态", "state"),
+    ("原因", "status_reason"),
+    ("完成", "done_at"),
+)
+_DELIVERIES = (
+    ("时间", "at"),
+    ("客户", "customer_name"),
+    ("送气工", "staff_name"),
+    ("送达", lambda one: [scan["code"] for scan in one.delivered]),
+    ("回收", lambda one: [scan["code"] for scan in one.returned]),
+    ("检漏合格", lambda one: one.leak_test.get("passed")),
+    ("签收方式", "signature_kind"),
+    ("签收人", "receiver"),
+    ("收款（元）", lambda one: one.payment["amount_fen"] / 100 if one.payment else None),
+    ("备注", "note"),
+    ("作废时间", "voided_at"),
+    ("作废原因", "void_reason"),
+)
+_VISITS = (
+    ("时间", "at"),
+    ("客户", "customer_name"),
+    ("送气工", "staff_name"),
+    ("结果", "outcome"),
+    ("第几次", "attempt"),
+    ("已贴告知单", "notice_posted"),
+    ("门缝读数 ppm", "door_gap_ppm"),
+    ("下次预约", "next_appointment"),
+    ("原因", "reason"),
+    ("见证人", "witness"),
+    ("备注", "note"),
+)
+_SLIPS = (
+    ("时间", "at"),
+    ("收退", "kind"),
+    ("押金单号", "number"),
+    ("客户代码", "customer_code"),
+    ("客户", "customer_name"),
+    ("规格", "specification"),
+    ("转为规格", "moved_to"),
+    ("数量", "quantity"),
+    ("金额（元）", lambda one: one.amount_fen / 100),
+    ("送气工", "staff_name"),
+)
+_BALANCES = (
+    ("客户代码", "customer_code"),
+    ("客户", "customer_name"),
+    ("在押气瓶", lambda one: [f"{size}×{count}" for size, count in one.cylinders.items()]),
+    ("押金（元）", lambda one: one.amount_fen / 100),
+    ("最近一次", "last_at"),
+)
+_RETURNS = (
+    ("时间", "at"),
+    ("车牌", "vehicle"),
+    ("送气工", "staff_name"),
+    ("重瓶", "full"),
+    ("空瓶", "empty"),
+    ("缺少", "missing"),
+    ("缺少原因", "missing_reason"),
+)
+_MISSED = (
+    ("社区", "community"),
+    ("客户代码", "customer_code"),
+    ("客户", "customer_name"),
+    ("地址", "address"),
+    ("未成次数", "visits"),
+    ("最近一次", "last_at"),
+    ("结果", "last_outcome"),
+)
 
 
 @post("/orders", guards=_PLAN)
@@ -112,129 +128,28 @@ async def withdraw_order(session: AsyncSession, caller: Caller, order_id: str, d
     return await service.withdraw_order(session, caller, order_id, data.reason)
 
 
-@get("/", guards=_VIEW)
-async def list_deliveries(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    staff_id: str = "",
-    customer_id: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[DeliveryOut]:
-    return await service.list_deliveries(
-        session,
-        caller,
-        since=since,
-        until=until,
-        staff_id=staff_id,
-        customer_id=customer_id,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/failed-visits", guards=_VIEW)
-async def list_failed_visits(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    outcome: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[VisitOut]:
-    return await service.list_failed_visits(session, caller, since=since, outcome=outcome, limit=limit, offset=offset)
-
-
 @post("/{record_id:str}/void", status_code=204, guards=_PLAN)
 async def void_record(session: AsyncSession, caller: Caller, record_id: str, data: Voiding) -> None:
     """A delivery, a check at a customer's or a visit in vain."""
     await service.void_record(session, caller, record_id, data.reason)
 
 
-@get("/deposits", guards=_VIEW)
-async def list_slips(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    customer_id: str = "",
-    kind: str = "",
-    search: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[SlipOut]:
-    return await service.list_slips(
-        session,
-        caller,
-        since=since,
-        until=until,
-        customer_id=customer_id,
-        kind=kind,
-        search=search,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/deposits/balances", guards=_VIEW)
-async def list_balances(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    customer_id: str = "",
-    search: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[DepositBalance]:
-    return await service.list_balances(
-        session, caller, customer_id=customer_id, search=search, limit=limit, offset=offset
-    )
-
-
-@get("/returns", guards=_VIEW)
-async def list_returns(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    staff_id: str = "",
-    vehicle: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[ReturnOut]:
-    return await service.list_returns(
-        session, caller, since=since, until=until, staff_id=staff_id, vehicle=vehicle, limit=limit, offset=offset
-    )
-
-
-@get("/often-missed", guards=_VIEW)
-async def list_often_missed(session: AsyncSession, caller: Caller) -> list[OftenMissed]:
-    return await service.list_often_missed(session, caller)
-
-
 router = Router(
     "/api/deliveries",
     tags=["deliveries"],
     route_handlers=[
-        list_orders,
-        export_orders,
+        *list_routes("/orders", service.list_orders, OrderFilters, _ORDERS, guards=_VIEW),
+        *list_routes("/", service.list_deliveries, DeliveryFilters, _DELIVERIES, guards=_VIEW),
+        *list_routes("/failed-visits", service.list_failed_visits, VisitFilters, _VISITS, guards=_VIEW),
+        *list_routes("/often-missed", service.list_often_missed, NoFilters, _MISSED, guards=_VIEW),
+        *list_routes("/deposits", service.list_slips, SlipFilters, _SLIPS, guards=_VIEW),
+        *list_routes("/deposits/balances", service.list_balances, BalanceFilters, _BALANCES, guards=_VIEW),
+        *list_routes("/returns", service.list_returns, ReturnFilters, _RETURNS, guards=_VIEW),
         create_order,
         find_order,
         reassign_order,
         retry_order,
         withdraw_order,
-        list_deliveries,
-        list_failed_visits,
-        list_often_missed,
-        list_slips,
-        list_balances,
-        list_returns,
         void_record,
     ],
 )

@@ -56,6 +56,48 @@ class OrderLineOut(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class OrderFilters(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime | None = None
+    until: datetime | None = None
+    staff_id: str = ""
+    customer_id: str = ""
+    station_id: str = ""
+    state: OrderState | None = None
+    search: str = ""
+
+
+class DeliveryFilters(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime | None = None
+    until: datetime | None = None
+    staff_id: str = ""
+    customer_id: str = ""
+
+
+class VisitFilters(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime | None = None
+    outcome: str = ""
+
+
+class SlipFilters(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime | None = None
+    until: datetime | None = None
+    customer_id: str = ""
+    kind: str = ""
+    search: str = ""
+
+
+class BalanceFilters(msgspec.Struct, frozen=True, kw_only=True):
+    customer_id: str = ""
+    search: str = ""
+
+
+class ReturnFilters(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime | None = None
+    until: datetime | None = None
+    staff_id: str = ""
+    vehicle: str = ""
+
+
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     """`customer_missing`: what keeps the driver from entering the delivery (5.8.3-07)."""
 

@@ -10,8 +10,8 @@ from litestar.params import Body
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.employees import service
-from backend.employees.schemas import EmployeeIn, EmployeeLine
-from backend.pages import Limit, Offset, Page
+from backend.employees.schemas import EmployeeFilters, EmployeeIn, EmployeeLine
+from backend.lists import list_routes
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, requires
 from backend.settings import Settings
@@ -19,36 +19,23 @@ from backend.settings import Settings
 _VIEW = [requires("staff.view")]
 _EDIT = [requires("staff.edit")]
 _LARGEST_BODY = 16 * 1024 * 1024
+_EMPLOYEES = (
+    ("所属行政区域", "area"),
+    ("所属企业", "company_name"),
+    ("所属机构", "organisation_name"),
+    ("所属站点", "station_name"),
+    ("员工代码", "staff_number"),
+    ("员工姓名", "name"),
+    ("岗位", "post_zh"),
+    ("性别", "sex"),
+    ("登记时间", "registered_on"),
+    ("证照", lambda one: [f"{each.kind_zh} {each.number} {each.expires_on}" for each in one.certificates]),
+    ("在职", "active"),
+)
 
 
 class PhotoForm(msgspec.Struct, kw_only=True):
     file: UploadFile
-
-
-@get("/", guards=_VIEW)
-async def list_employees(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    organisation_id: str = "",
-    station_id: str = "",
-    post: str = "",
-    active: bool | None = None,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[EmployeeLine]:
-    return await service.list_employees(
-        session,
-        caller,
-        search=search,
-        organisation_id=organisation_id,
-        station_id=station_id,
-        post=post,
-        active=active,
-        limit=limit,
-        offset=offset,
-    )
 
 
 @get("/{staff_id:str}", guards=_VIEW)
@@ -82,5 +69,11 @@ async def open_photo(session: AsyncSession, caller: Caller, settings: Settings, 
 router = Router(
     "/api/employees",
     tags=["employees"],
-    route_handlers=[list_employees, find_employee, set_employee, set_photo, open_photo],
+    route_handlers=[
+        *list_routes("/", service.list_employees, EmployeeFilters, _EMPLOYEES, guards=_VIEW),
+        find_employee,
+        set_employee,
+        set_photo,
+        open_photo,
+    ],
 )

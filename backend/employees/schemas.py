@@ -20,6 +20,14 @@ class EmployeeIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     registered_on: date | None = None
 
 
+class EmployeeFilters(msgspec.Struct, frozen=True, kw_only=True):
+    search: str = ""
+    organisation_id: str = ""
+    station_id: str = ""
+    post: str = ""
+    active: bool | None = None
+
+
 class EmployeeLine(msgspec.Struct, frozen=True, kw_only=True):
     """`area` is the administrative area above the company, from the province down."""
 

@@ -11,6 +11,27 @@ from sync.documents.envelope import Word
 Name = Annotated[Word, msgspec.Meta(min_length=1)]
 
 
+class FillingFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`doubted`: those with something against them; `withdrawn`: those alone, which are otherwise left out."""
+
+    since: date | None = None
+    until: date | None = None
+    search: str = ""
+    organisation_id: str = ""
+    staff_id: str = ""
+    gun_number: str = ""
+    state: State | None = None
+    doubted: bool = False
+    withdrawn: bool = False
+
+
+class RefusalFilters(msgspec.Struct, frozen=True, kw_only=True):
+    search: str = ""
+    organisation_id: str = ""
+    reason: str = ""
+    handled: bool | None = None
+
+
 class FillingOut(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of E5.8.8-3; `filled_on` and `last_filled_on` are YYYYMMDD (E5.8.8-4). `final_net_kg` is by the second
     scale, and after draining, where there was a check.

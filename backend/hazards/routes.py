@@ -1,106 +1,82 @@
 """Hazards, suspected leaks and third-party works over HTTP."""
 
-from datetime import datetime
-from typing import Annotated
-
 from litestar import Response, Router, get, post
-from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.hazards import service
-from backend.hazards.rules import Stage
 from backend.hazards.schemas import (
     ConfirmLeak,
     Decide,
     Dispatch,
     Extend,
-    HazardLine,
+    HazardFilters,
     HazardOut,
     Lane,
+    LeakFilters,
     LeakOut,
     Reasoned,
     Recheck,
     Rectify,
+    WorksFilters,
     WorksOut,
 )
-from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.lists import list_routes
 from backend.scope import Caller, requires
 
 GEOJSON = "application/geo+json"
 _VIEW = [requires("hazard.view")]
 _DECIDE = [requires("hazard.decide")]
-_HEADS = {
-    "number": "编号",
-    "reported_at": "上报时间",
-    "reported_by_name": "上报人",
-    "source": "来源",
-    "hazard_type": "类型",
-    "address": "地址",
-    "proposed_grade": "初判等级",
-    "grade": "核定等级",
-    "stage": "阶段",
-    "department": "责任部门",
-    "responsible_name": "责任人",
-    "due_on": "期限",
-    "overdue": "逾期",
-    "extended": "延期次数",
-    "supervised": "挂牌督办",
-    "closed_at": "销号时间",
-}
-
-
-@get("/hazards", guards=_VIEW)
-async def list_hazards(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    stage: Stage | None = None,
-    grade: str = "",
-    hazard_type: str = "",
-    department: str = "",
-    source: str = "",
-    customer_id: str = "",
-    overdue: bool = False,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    search: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[HazardLine]:
-    return await service.list_hazards(
-        session,
-        caller,
-        stage=stage,
-        grade=grade,
-        hazard_type=hazard_type,
-        department=department,
-        source=source,
-        customer_id=customer_id,
-        overdue=overdue,
-        since=since,
-        until=until,
-        search=search,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/hazards.csv", guards=_VIEW)
-async def export_hazards(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    stage: Stage | None = None,
-    grade: str = "",
-    overdue: bool = False,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Response[bytes]:
-    """隐患台账."""
-    page = await service.list_hazards(
-        session, caller, stage=stage, grade=grade, overdue=overdue, since=since, until=until, limit=EXPORT_MOST
-    )
-    return csv_response("hazards", _HEADS, page.items)
+_HAZARDS = (
+    ("编号", "number"),
+    ("上报时间", "reported_at"),
+    ("上报人", "reported_by_name"),
+    ("来源", "source"),
+    ("类型", "hazard_type"),
+    ("地址", "address"),
+    ("初判等级", "proposed_grade"),
+    ("核定等级", "grade"),
+    ("阶段", "stage"),
+    ("责任部门", "department"),
+    ("责任人", "responsible_name"),
+    ("期限", "due_on"),
+    ("逾期", "overdue"),
+    ("延期次数", "extended"),
+    ("挂牌督办", "supervised"),
+    ("销号时间", "closed_at"),
+)
+_LEAKS = (
+    ("时间", "at"),
+    ("上报人", "reported_by_name"),
+    ("读数 ppm", "reading_ppm"),
+    ("复测 ppm", "retest_ppm"),
+    ("报警限 ppm", "alarm_limit_ppm"),
+    ("仪器", "instrument_id"),
+    ("检定有效期至", "instrument_verified_until"),
+    ("地址", "address"),
+    ("经度", "lon"),
+    ("纬度", "lat"),
+    ("处置", "action"),
+    ("状态", "state"),
+    ("结果时间", "settled_at"),
+    ("结果", "settlement"),
+)
+_WORKS = (
+    ("发现时间", "found_at"),
+    ("最近报告", "last_at"),
+    ("报告次数", "reports"),
+    ("上报人", "reported_by_name"),
+    ("施工单位", "contractor"),
+    ("联系人", "contact"),
+    ("电话", "contact_phone"),
+    ("机械", "machinery"),
+    ("与管距离 m", "distance_to_pipe_m"),
+    ("进度", "progress"),
+    ("地址", "address"),
+    ("经度", "lon"),
+    ("纬度", "lat"),
+    ("状态", "state"),
+    ("结束时间", "ended_at"),
+)
 
 
 @get("/hazards.geojson", guards=_VIEW)
@@ -173,19 +149,6 @@ async def supervise(session: AsyncSession, caller: Caller, hazard_id: str, data:
     return await service.supervise_hazard(session, caller, hazard_id, data)
 
 
-@get("/leaks", guards=_VIEW)
-async def list_leaks(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    shown: Annotated[str, QueryParameter(name="state")] = "open",
-    since: datetime | None = None,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[LeakOut]:
-    return await service.list_leaks(session, caller, state=shown, since=since, limit=limit, offset=offset)
-
-
 @get("/leaks/{leak_id:str}", guards=_VIEW)
 async def find_leak(session: AsyncSession, caller: Caller, leak_id: str) -> LeakOut:
     return await service.find_leak(session, caller, leak_id)
@@ -199,22 +162,6 @@ async def confirm_leak(session: AsyncSession, caller: Caller, leak_id: str, data
 @post("/leaks/{leak_id:str}/dismiss", status_code=200, guards=_DECIDE)
 async def dismiss_leak(session: AsyncSession, caller: Caller, leak_id: str, data: Reasoned) -> LeakOut:
     return await service.dismiss_leak(session, caller, leak_id, data)
-
-
-@get("/works", guards=_VIEW)
-async def list_works(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    shown: Annotated[str, QueryParameter(name="state")] = "open",
-    since: datetime | None = None,
-    search: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[WorksOut]:
-    return await service.list_works(
-        session, caller, state=shown, since=since, search=search, limit=limit, offset=offset
-    )
 
 
 @get("/works/{works_id:str}", guards=_VIEW)
@@ -231,8 +178,9 @@ router = Router(
     "/api",
     tags=["hazards"],
     route_handlers=[
-        list_hazards,
-        export_hazards,
+        *list_routes("/hazards", service.list_hazards, HazardFilters, _HAZARDS, guards=_VIEW),
+        *list_routes("/leaks", service.list_leaks, LeakFilters, _LEAKS, guards=_VIEW),
+        *list_routes("/works", service.list_works, WorksFilters, _WORKS, guards=_VIEW),
         hazards_geojson,
         board,
         find_hazard,
@@ -244,11 +192,9 @@ router = Router(
         send_back,
         extend,
         supervise,
-        list_leaks,
         find_leak,
         confirm_leak,
         dismiss_leak,
-        list_works,
         find_works,
         end_works,
     ],

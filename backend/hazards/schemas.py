@@ -55,6 +55,32 @@ class ConfirmLeak(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     note: Note = ""
 
 
+class HazardFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`search`: part of the number, the address or what was found."""
+
+    stage: Stage | None = None
+    grade: str = ""
+    hazard_type: str = ""
+    department: str = ""
+    source: str = ""
+    customer_id: str = ""
+    overdue: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str = ""
+
+
+class LeakFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """An empty `state` lists the settled ones too."""
+
+    state: str = "open"
+    since: datetime | None = None
+
+
+class WorksFilters(LeakFilters, frozen=True, kw_only=True):
+    search: str = ""
+
+
 class HazardLine(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organisation_id: str

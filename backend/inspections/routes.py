@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.inspections import service
 from backend.inspections.schemas import (
+    BatchFilters,
     BatchIn,
-    BatchLine,
     BatchOut,
     RepairIn,
     RepairOut,
     ResultsIn,
     ResultsReport,
 )
-from backend.pages import Limit, Offset, Page
+from backend.lists import list_routes
 from backend.scope import Caller, requires
 from backend.tables import read_upload, xlsx_response
 
@@ -37,34 +37,24 @@ SHEET_HEADS = {
     "report_number": "报告编号",
     "note": "备注",
 }
+_BATCHES = (
+    ("送检单号", "number"),
+    ("所属站", "organisation_name"),
+    ("检验机构", "inspection_body"),
+    ("送检日期", "sent_on"),
+    ("经办人", "staff_name"),
+    ("送检", "total"),
+    ("未返回", "out"),
+    ("合格", "passed"),
+    ("不合格", "failed"),
+    ("备注", "note"),
+)
 _RESULTS = {"passed": "合格", "failed": "不合格", "": ""}
 
 
 class ResultsForm(msgspec.Struct, kw_only=True):
     file: UploadFile
     dry_run: bool = False
-
-
-@get("/batches", guards=_VIEW)
-async def list_batches(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    organisation_id: str = "",
-    still_out: bool = False,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[BatchLine]:
-    return await service.list_batches(
-        session,
-        caller,
-        search=search,
-        organisation_id=organisation_id,
-        still_out=still_out,
-        limit=limit,
-        offset=offset,
-    )
 
 
 @post("/batches", guards=_EDIT)
@@ -119,7 +109,7 @@ router = Router(
     "/api/inspections",
     tags=["inspections"],
     route_handlers=[
-        list_batches,
+        *list_routes("/batches", service.list_batches, BatchFilters, _BATCHES, guards=_VIEW),
         send_batch,
         find_batch,
         print_sheet,

@@ -35,6 +35,14 @@ class ResultsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     results: Annotated[tuple[ResultIn, ...], msgspec.Meta(min_length=1, max_length=2000)]
 
 
+class BatchFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`still_out`: those of which a cylinder has not come back."""
+
+    search: str = ""
+    organisation_id: str = ""
+    still_out: bool = False
+
+
 class BatchLine(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     number: str

@@ -7,14 +7,13 @@ import msgspec
 from litestar import Response, Router, delete, get, post, put
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, QueryParameter
+from litestar.params import Body
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.licensing import service
 from backend.licensing.models import LicenceAttachment
-from backend.licensing.rules import State
-from backend.licensing.schemas import ApplicationIn, ApplicationLine, ApplicationOut, ApprovalIn, ReasonIn
-from backend.pages import Limit, Offset, Page
+from backend.licensing.schemas import ApplicationFilters, ApplicationIn, ApplicationOut, ApprovalIn, ReasonIn
+from backend.lists import list_routes
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, requires
 from backend.settings import Settings
@@ -23,35 +22,25 @@ _VIEW = [requires("licence.view")]
 _APPLY = [requires("licence.apply")]
 _REVIEW = [requires("licence.review")]
 _LARGEST_BODY = 16 * 1024 * 1024
+_APPLICATIONS = (
+    ("申请编号", "number"),
+    ("企业", "company_name"),
+    ("申请人类型", "holder_kind"),
+    ("申请人编码", "holder_code"),
+    ("申请人", "holder_name"),
+    ("许可类型", "kind_zh"),
+    ("事由", "purpose"),
+    ("状态", "state"),
+    ("提交时间", "submitted_at"),
+    ("办理期限", "due_on"),
+    ("逾期", "overdue"),
+    ("办结时间", "decided_at"),
+)
 
 
 class PaperForm(msgspec.Struct, kw_only=True):
     file: UploadFile
     role: str
-
-
-@get("/", guards=_VIEW)
-async def list_applications(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    holder_kind: str = "",
-    shown: Annotated[State | None, QueryParameter(name="state")] = None,
-    overdue: bool = False,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[ApplicationLine]:
-    return await service.list_applications(
-        session,
-        caller,
-        search=search,
-        holder_kind=holder_kind,
-        state=shown,
-        overdue=overdue,
-        limit=limit,
-        offset=offset,
-    )
 
 
 @post("/", guards=_APPLY)
@@ -143,7 +132,7 @@ router = Router(
     "/api/licences",
     tags=["licences"],
     route_handlers=[
-        list_applications,
+        *list_routes("/", service.list_applications, ApplicationFilters, _APPLICATIONS, guards=_VIEW),
         create_application,
         find_application,
         change_application,

@@ -56,6 +56,13 @@ class StepOut(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class ApplicationFilters(msgspec.Struct, frozen=True, kw_only=True):
+    search: str = ""
+    holder_kind: str = ""
+    state: State | None = None
+    overdue: bool = False
+
+
 class ApplicationLine(msgspec.Struct, frozen=True, kw_only=True):
     """`overdue`: the authority has not answered in time."""
 

@@ -46,6 +46,10 @@ class MarketReason(msgspec.Struct, frozen=True):
     en: str
 
 
+class MarketScanFilters(msgspec.Struct, frozen=True, kw_only=True):
+    verdict: str = ""
+
+
 class MarketScanOut(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     at: datetime

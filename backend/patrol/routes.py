@@ -8,11 +8,12 @@ from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.pages import EXPORT_MOST, Limit, Offset, Page, csv_response
+from backend.lists import list_routes
+from backend.pages import Limit
 from backend.patrol import service
 from backend.patrol.rules import Rates
 from backend.patrol.schemas import (
-    PatrolLine,
+    PatrolFilters,
     PatrolOut,
     PlanIn,
     PlanOut,
@@ -20,9 +21,8 @@ from backend.patrol.schemas import (
     Reason,
     Reassign,
     ShiftCheckOut,
-    TaskLine,
+    TaskFilters,
     TaskOut,
-    TaskState,
     VisitOut,
 )
 from backend.scope import Caller, requires
@@ -31,22 +31,40 @@ from sync.databases import BEIJING
 GEOJSON = "application/geo+json"
 _VIEW = [requires("patrol.view")]
 _PLAN = [requires("patrol.plan")]
-_HEADS = {
-    "day": "日期",
-    "title": "任务",
-    "area_name": "巡线片区",
-    "staff_name": "人员",
-    "state": "状态",
-    "start_at": "开始",
-    "due_at": "截止",
-    "done_at": "完成",
-    "length_m": "管长 m",
-    "covered_m": "已巡 m",
-    "coverage_percent": "覆盖率 %",
-    "points": "检查点",
-    "points_reached": "到位",
-    "too_fast": "超速段",
-}
+_TASKS = (
+    ("日期", "day"),
+    ("任务", "title"),
+    ("巡线片区", "area_name"),
+    ("人员", "staff_name"),
+    ("状态", "state"),
+    ("开始", "start_at"),
+    ("截止", "due_at"),
+    ("完成", "done_at"),
+    ("管长 m", "length_m"),
+    ("已巡 m", "covered_m"),
+    ("覆盖率 %", "coverage_percent"),
+    ("检查点", "points"),
+    ("到位", "points_reached"),
+    ("超速段", "too_fast"),
+)
+_PATROLS = (
+    ("开始", "started_at"),
+    ("结束", "finished_at"),
+    ("任务", "title"),
+    ("人员", "staff_name"),
+    ("方式", "mode"),
+    ("管长 m", "assigned_m"),
+    ("已巡 m", "covered_m"),
+    ("覆盖率 %", "coverage_percent"),
+    ("走过 m", "walked_m"),
+    ("超速 m", "too_fast_m"),
+    ("检查点", "check_points"),
+    ("到位", "visited"),
+    ("无法到达", "unreachable"),
+    ("异常", "abnormal"),
+    ("轨迹收齐", "complete"),
+    ("未完成原因", "unfinished_reason"),
+)
 
 
 @get("/plans/preview", guards=_PLAN)
@@ -80,49 +98,6 @@ async def stop_plan(session: AsyncSession, caller: Caller, plan_id: str) -> Plan
     return await service.stop_plan(session, caller, plan_id)
 
 
-@get("/tasks", guards=_VIEW)
-async def list_tasks(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    day_from: date | None = None,
-    day_to: date | None = None,
-    staff_id: str = "",
-    area_id: str = "",
-    task_state: Annotated[TaskState | None, QueryParameter(name="state")] = None,
-    search: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[TaskLine]:
-    return await service.list_tasks(
-        session,
-        caller,
-        day_from=day_from,
-        day_to=day_to,
-        staff_id=staff_id,
-        area_id=area_id,
-        state=task_state,
-        search=search,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/tasks.csv", guards=_VIEW)
-async def export_tasks(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    day_from: date | None = None,
-    day_to: date | None = None,
-    task_state: Annotated[TaskState | None, QueryParameter(name="state")] = None,
-) -> Response[bytes]:
-    page = await service.list_tasks(
-        session, caller, day_from=day_from, day_to=day_to, state=task_state, limit=EXPORT_MOST
-    )
-    return csv_response("patrol-tasks", _HEADS, page.items)
-
-
 @get("/tasks/{task_id:str}", guards=_VIEW)
 async def find_task(session: AsyncSession, caller: Caller, task_id: str) -> TaskOut:
     return await service.find_task(session, caller, task_id)
@@ -136,30 +111,6 @@ async def reassign_task(session: AsyncSession, caller: Caller, task_id: str, dat
 @post("/tasks/{task_id:str}/withdraw", status_code=200, guards=_PLAN)
 async def withdraw_task(session: AsyncSession, caller: Caller, task_id: str, data: Reason) -> TaskOut:
     return await service.withdraw_task(session, caller, task_id, data.reason)
-
-
-@get("/patrols", guards=_VIEW)
-async def list_patrols(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    staff_id: str = "",
-    task_id: str = "",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[PatrolLine]:
-    return await service.list_patrols(
-        session,
-        caller,
-        since=since,
-        until=until,
-        staff_id=staff_id,
-        task_id=task_id,
-        limit=limit,
-        offset=offset,
-    )
 
 
 @get("/patrols/{patrol_id:str}", guards=_VIEW)
@@ -233,12 +184,11 @@ router = Router(
         save_plan,
         find_plan,
         stop_plan,
-        list_tasks,
-        export_tasks,
+        *list_routes("/tasks", service.list_tasks, TaskFilters, _TASKS, guards=_VIEW),
         find_task,
         reassign_task,
         withdraw_task,
-        list_patrols,
+        *list_routes("/patrols", service.list_patrols, PatrolFilters, _PATROLS, guards=_VIEW),
         find_patrol,
         coverage_geojson,
         tracks_geojson,

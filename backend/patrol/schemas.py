@@ -75,6 +75,15 @@ class PlanOut(msgspec.Struct, frozen=True, kw_only=True):
     check_points: tuple[CheckPointOut, ...] = ()
 
 
+class TaskFilters(msgspec.Struct, frozen=True, kw_only=True):
+    day_from: date | None = None
+    day_to: date | None = None
+    staff_id: str = ""
+    area_id: str = ""
+    state: TaskState | None = None
+    search: str = ""
+
+
 class TaskLine(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organisation_id: str
@@ -129,6 +138,13 @@ class Reassign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Name
+
+
+class PatrolFilters(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime | None = None
+    until: datetime | None = None
+    staff_id: str = ""
+    task_id: str = ""
 
 
 class PatrolLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Stations brought in a spreadsheet: good rows are taken, each bad one is named with what is wrong in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.errors import AppError, UnusableError
+from backend.lists import Columns
 from backend.pages import EXPORT_MOST
 from backend.scope import Caller
 from backend.stations import service
@@ -33,6 +34,15 @@ KINDS = {"storage": "储配站", "supply": "供应站", "point": "供应点"}
 STATES = {"open": "在用", "closed": "停用"}
 _KIND_OF = {word: kind for kind, word in KINDS.items()} | {kind: kind for kind in KINDS}
 _STATE_OF = {word: state for state, word in STATES.items()} | {state: state for state in STATES}
+
+
+_WORDS: dict[str, Callable[[StationLine], str]] = {
+    "kind": lambda line: KINDS[line.kind],
+    "state": lambda line: STATES[line.state],
+    "organisation": lambda line: line.organisation_name,
+}
+# What is exported, the import reads again.
+COLUMNS: Columns = [(heads[0], _WORDS.get(field, field)) for field, heads in HEADS.items()]
 
 
 async def import_stations(session: AsyncSession, caller: Caller, content: bytes, *, dry_run: bool) -> StationImport:
@@ -121,13 +131,3 @@ def _value(field: str, row: Sequence[Cell], head: Head) -> Any:
         name = HEADS[field][0]
         raise UnusableError("station.field", f"“{name}”填写有误：{text}", f"{name} cannot be {text!r}.") from error
     return text
-
-
-def cells_of(line: StationLine) -> list[Any]:
-    """A station as a row of the table that the import reads."""
-    words: dict[str, Any] = {
-        "kind": KINDS[line.kind],
-        "state": STATES[line.state],
-        "organisation": line.organisation_name,
-    }
-    return [words[field] if field in words else getattr(line, field) for field in HEADS]

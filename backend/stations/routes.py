@@ -6,14 +6,13 @@ import msgspec
 from litestar import MediaType, Response, Router, get, post, put
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, QueryParameter
+from litestar.params import Body
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.pages import EXPORT_MOST, Limit, Offset, Page
+from backend.lists import list_routes
 from backend.scope import Caller, requires
 from backend.stations import importing, service
-from backend.stations.schemas import StationImport, StationIn, StationLine
-from backend.tables import XLSX, write_xlsx
+from backend.stations.schemas import StationFilters, StationImport, StationIn, StationLine
 
 _VIEW = [requires("station.view")]
 _EDIT = [requires("station.edit")]
@@ -23,39 +22,6 @@ _LARGEST_BODY = 16 * 1024 * 1024
 class ImportForm(msgspec.Struct, kw_only=True):
     file: UploadFile
     dry_run: bool = False
-
-
-@get("/", guards=_VIEW)
-async def list_stations(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    kind: str = "",
-    organisation_id: str = "",
-    shown: Annotated[str, QueryParameter(name="state")] = "open",
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[StationLine]:
-    """`state=` (empty) lists the closed ones too."""
-    return await service.list_stations(
-        session,
-        caller,
-        search=search,
-        kind=kind,
-        organisation_id=organisation_id,
-        state=shown,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/export.xlsx", guards=_VIEW)
-async def export_stations(session: AsyncSession, caller: Caller, kind: str = "") -> Response[bytes]:
-    """A table that comes back in by the import."""
-    page = await service.list_stations(session, caller, kind=kind, state="", limit=EXPORT_MOST)
-    content = write_xlsx([heads[0] for heads in importing.HEADS.values()], map(importing.cells_of, page.items))
-    return Response(content, media_type=XLSX, headers={"Content-Disposition": 'attachment; filename="stations.xlsx"'})
 
 
 @post("/imports", guards=_EDIT, status_code=200, request_max_body_size=_LARGEST_BODY)
@@ -89,8 +55,7 @@ router = Router(
     "/api/stations",
     tags=["stations"],
     route_handlers=[
-        list_stations,
-        export_stations,
+        *list_routes("/", service.list_stations, StationFilters, importing.COLUMNS, guards=_VIEW),
         import_stations,
         stations_geojson,
         create_station,

@@ -30,6 +30,15 @@ class StationIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     state: StationState = "open"
 
 
+class StationFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """An empty `state` lists the closed ones too."""
+
+    search: str = ""
+    kind: str = ""
+    organisation_id: str = ""
+    state: str = "open"
+
+
 class StationLine(msgspec.Struct, frozen=True, kw_only=True):
     """`licence_*`: the certificate with the latest last day; empty without any."""
 

@@ -10,61 +10,31 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.pages import EXPORT_MOST, Limit, Offset, Page
+from backend.lists import list_routes
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, requires
 from backend.settings import Settings
-from backend.tables import xlsx_response
 from backend.vehicles import service
-from backend.vehicles.schemas import TrackOut, VehicleIn, VehicleLine, VehicleOut
+from backend.vehicles.schemas import TrackOut, VehicleFilters, VehicleIn, VehicleOut
 
 _VIEW = [requires("delivery.view")]
 _EDIT = [requires("delivery.plan")]
 _LARGEST_BODY = 16 * 1024 * 1024
-_HEADS = {
-    "district": "所属行政区域",
-    "owner": "所属企业",
-    "organisation_name": "使用企业",
-    "code": "车辆代码",
-    "plate": "车牌号码",
-    "driver_name": "送气员",
-    "registered_at": "登记时间",
-    "on_board": "车上气瓶",
-}
+_VEHICLES = (
+    ("所属行政区域", "district"),
+    ("所属企业", "owner"),
+    ("使用企业", "organisation_name"),
+    ("车辆代码", "code"),
+    ("车牌号码", "plate"),
+    ("送气员", "driver_name"),
+    ("登记时间", "registered_at"),
+    ("车上气瓶", "on_board"),
+    ("停用", "retired"),
+)
 
 
 class PhotoForm(msgspec.Struct, kw_only=True):
     file: UploadFile
-
-
-@get("/", guards=_VIEW)
-async def list_vehicles(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    organisation_id: str = "",
-    driver_id: str = "",
-    retired: bool | None = False,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[VehicleLine]:
-    return await service.list_vehicles(
-        session,
-        caller,
-        search=search,
-        organisation_id=organisation_id,
-        driver_id=driver_id,
-        retired=retired,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/export.xlsx", guards=_VIEW)
-async def export_vehicles(session: AsyncSession, caller: Caller) -> Response[bytes]:
-    page = await service.list_vehicles(session, caller, retired=None, limit=EXPORT_MOST)
-    return xlsx_response("vehicles", _HEADS, page.items)
 
 
 @post("/", guards=_EDIT)
@@ -111,8 +81,7 @@ router = Router(
     "/api/vehicles",
     tags=["vehicles"],
     route_handlers=[
-        list_vehicles,
-        export_vehicles,
+        *list_routes("/", service.list_vehicles, VehicleFilters, _VEHICLES, guards=_VIEW),
         create_vehicle,
         find_vehicle,
         change_vehicle,

@@ -31,6 +31,15 @@ class VehicleSeen(msgspec.Struct, frozen=True):
     lat: float
 
 
+class VehicleFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`retired`: those alone, or the others alone; None for all."""
+
+    search: str = ""
+    organisation_id: str = ""
+    driver_id: str = ""
+    retired: bool | None = False
+
+
 class VehicleLine(msgspec.Struct, frozen=True, kw_only=True):
     """`on_board` counts what is on it now, full ones and empties together."""
 

@@ -1,13 +1,15 @@
 """What was recorded of cylinders, of every kind, also of those whose documents other tests are about."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.models import Staff
 from backend.cylinders import service as cylinders
+from backend.cylinders.models import Cylinder
 from backend.cylinders.rules import MovementKind
 from backend.taken import Taken
 from sync.documents.cylinders import CylindersLoaded
@@ -35,6 +37,12 @@ def moved(
 async def arrive(session: AsyncSession, *recorded: Recorded) -> None:
     await cylinders.record_movements(session, recorded)
     await session.flush()
+
+
+async def fall_silent(session: AsyncSession, code: str) -> None:
+    """Nothing was heard of it for 300 days."""
+    heard = datetime.now(UTC) - timedelta(days=300)
+    await session.execute(update(Cylinder).where(Cylinder.code == code).values(last_heard_at=heard))
 
 
 class Known(msgspec.Struct, frozen=True):

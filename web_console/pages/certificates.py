@@ -1,21 +1,22 @@
 """台账, 证照: what runs out when, who may not work any more, and renewing it."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.certificates import service as certificates
 from backend.certificates.rules import State
 from backend.certificates.schemas import CertificateIn, CertificateOut, Holder, HolderKind, WithdrawIn
-from backend.pages import EXPORT_MOST, Page, csv_response
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST, Page
 from backend.reference import service as reference
 from backend.scope import Caller, requires
 from sync.databases import beijing_today
 from sync.rules.certificates import READER_CONFORMITY, TAG_CONFORMITY, in_force
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.lists import words_for
 from web_console.pages.ledgers import tabs
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
@@ -47,13 +48,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     state: State | None = None
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 async def _found(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[CertificateOut]:
-    wanted = msgspec.structs.asdict(_filter(request))
+    wanted = msgspec.structs.asdict(read_filters(request, Filter))
     caller = visitor(request).narrowed("certificate.view")
     return await certificates.list_certificates(session, caller, **wanted, limit=limit, offset=offset)
 
@@ -64,7 +60,7 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
     return render(
         request,
         "certificates.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         tabs=tabs(request),
         holder_kinds=HOLDER_KINDS,
         states=STATES,
@@ -91,9 +87,7 @@ async def _lacking(request: Visit, session: AsyncSession, caller: Caller) -> lis
 
 
 @get("/ledgers/certificates/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     caller = visitor(request).narrowed("certificate.view")
     return render(
         request,
@@ -107,48 +101,23 @@ async def found(
     )
 
 
-class Row(msgspec.Struct, frozen=True):
-    organisation_name: str
-    holder_kind: str
-    holder_code: str
-    holder_name: str
-    kind: str
-    number: str
-    issued_by: str
-    issued_on: Any
-    expires_on: Any
-    days_left: int
-    state: str
-
-
-@get("/ledgers/certificates/export.csv", guards=[_VIEW])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/ledgers/certificates/export"), guards=[_VIEW])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    heads = {
-        "organisation_name": t("所属单位"),
-        "holder_kind": t("持证人类型"),
-        "holder_code": t("持证人编码"),
-        "holder_name": t("持证人"),
-        "kind": t("证照类型"),
-        "number": t("证号"),
-        "issued_by": t("发证机关"),
-        "issued_on": t("发证日期"),
-        "expires_on": t("有效期至"),
-        "days_left": t("剩余天数"),
-        "state": t("状态"),
-    }
-    own = ("organisation_name", "holder_code", "holder_name", "number", "issued_by", "issued_on", "expires_on")
-    rows = (
-        Row(
-            holder_kind=say(HOLDER_KINDS[one.holder_kind]),
-            kind=say((one.kind_zh, one.kind_en)),
-            days_left=one.days_left,
-            state=say(STATES[one.state]),
-            **{name: getattr(one, name) for name in own},
-        )
-        for one in (await _found(request, session, limit=EXPORT_MOST)).items
-    )
-    return csv_response(f"certificates-{beijing_today():%Y%m%d}", heads, rows)
+    columns: Columns = [
+        (t("所属单位"), "organisation_name"),
+        (t("持证人类型"), lambda one: say(HOLDER_KINDS[one.holder_kind])),
+        (t("持证人编码"), "holder_code"),
+        (t("持证人"), "holder_name"),
+        (t("证照类型"), lambda one: say((one.kind_zh, one.kind_en))),
+        (t("证号"), "number"),
+        (t("发证机关"), "issued_by"),
+        (t("发证日期"), "issued_on"),
+        (t("有效期至"), "expires_on"),
+        (t("剩余天数"), "days_left"),
+        (t("状态"), lambda one: say(STATES[one.state])),
+    ]
+    return await export(request, "certificates", columns, await _found(request, session, limit=EXPORT_MOST))
 
 
 @get("/ledgers/certificates/new", guards=[_EDIT])
@@ -240,4 +209,4 @@ def _saved(request: Visit, how: Literal["saved", "withdrawn"]) -> Response[None]
     return done(toast=toast, changed="certificates-changed")
 
 
-handlers: list[Any] = [show, found, export, new, holders, open_one, create, change, withdraw]
+handlers: list[Any] = [show, found, download, new, holders, open_one, create, change, withdraw]

@@ -1,11 +1,10 @@
 """The customers' ledger: who is complete enough to be supplied (5.8.3-07), and filling in what is missing."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -16,6 +15,7 @@ from backend.photos import service as photos
 from backend.scope import requires
 from sync.identity_card import TROUBLES
 from web_console.forms import read_form
+from web_console.listing import PageNumber, read_filters
 from web_console.lists import words_for
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
@@ -37,16 +37,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     lacks_alarm: bool = False
 
 
-def _filter(request: Visit) -> Filter:
-    return msgspec.convert({k: v for k, v in request.query_params.items() if v}, Filter, strict=False)
-
-
 @get("/customers", guards=[requires("customer.view")])
 async def show(request: Visit, session: AsyncSession) -> Response[str]:
     return render(
         request,
         "customers.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         words=await words_for(request, session),
         may_edit=with_right(request, "customer.edit") is not None,
         may_deliveries=with_right(request, "delivery.view") is not None,
@@ -54,10 +50,8 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
 
 
 @get("/customers/found", guards=[requires("customer.view")])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
-    wanted = _filter(request)
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
+    wanted = read_filters(request, Filter)
     ledger = await customers.list_customers(
         session,
         visitor(request).narrowed("customer.view"),

@@ -1,6 +1,5 @@
 """The archive as the office keeps it: a register taken in from a file and out again, scrapping, repairs."""
 
-import asyncio
 from typing import Any
 
 from litestar import Response, get, post
@@ -10,19 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import events
 from backend.accounts import service as accounts
 from backend.cylinders import service as cylinders
-from backend.cylinders.exporting import EXPORT_HEADS, export_cylinders
+from backend.cylinders.exporting import archive_columns
 from backend.cylinders.importing import import_cylinders, rejected_workbook
 from backend.cylinders.importing.rows import HEADS
-from backend.cylinders.schemas import CylinderFilters, CylinderOut, ScrapIn, UndoIn
+from backend.cylinders.schemas import CylinderOut, ScrapIn, UndoIn
 from backend.db import Database
 from backend.errors import UnusableError
 from backend.inspections import service as inspections
 from backend.inspections.schemas import RepairIn
+from backend.pages import EXPORT_MOST
 from backend.scope import requires
-from backend.tables import XLSX, read_upload, write_xlsx, xlsx_response
-from sync.databases import beijing_today
+from backend.tables import XLSX, read_upload, write_xlsx
 from web_console.forms import read_form
+from web_console.listing import export, files
 from web_console.lists import words_for
+from web_console.pages.cylinders import find_hits
 from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 
@@ -45,13 +46,14 @@ _EXAMPLE = {
 }
 
 
-@get("/cylinders/export.xlsx", guards=_VIEW)
-async def export(request: Visit, session: AsyncSession, q: str = "", holder: str = "") -> Response[bytes]:
+@get(files("/cylinders/export"), guards=_VIEW)
+async def download(
+    request: Visit, session: AsyncSession, *, q: str = "", holder: str = "", untagged: bool = False
+) -> Response[bytes]:
     """Every field, of what was searched for."""
-    kind, _, key = holder.partition(":")
-    wanted = CylinderFilters(search=q.strip(), holder_kind=kind, holder_id=key)
-    rows = await export_cylinders(session, visitor(request).narrowed("cylinder.view"), wanted)
-    return await asyncio.to_thread(xlsx_response, f"cylinders-{beijing_today():%Y%m%d}", EXPORT_HEADS, rows)
+    caller = visitor(request).narrowed("cylinder.view")
+    page = await find_hits(request, session, q=q, holder=holder, untagged=untagged, limit=EXPORT_MOST)
+    return await export(request, "cylinders", await archive_columns(session, caller), page)
 
 
 @get("/cylinders/import", guards=_EDIT)
@@ -151,4 +153,4 @@ def _saved(one: CylinderOut, said: str) -> Response[None]:
     return answer
 
 
-handlers: list[Any] = [export, show_import, template, run_import, rejected, life, scrap, undo, repair]
+handlers: list[Any] = [download, show_import, template, run_import, rejected, life, scrap, undo, repair]

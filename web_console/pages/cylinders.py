@@ -10,16 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts import service as accounts
 from backend.customers import service as customers
 from backend.cylinders import service as cylinders
-from backend.cylinders.schemas import CylinderIn, CylinderOut, MovementOut
+from backend.cylinders.schemas import CylinderIn, CylinderLine, CylinderOut, MovementOut
 from backend.errors import MissingError
 from backend.filling import service as filling
 from backend.intake import conflicts, facts
 from backend.intake.schemas import ConflictOut
-from backend.pages import EXPORT_MOST, csv_response
+from backend.pages import Page
 from backend.photos import service as photos
 from backend.scope import requires
 from backend.settings import Settings
-from sync.databases import beijing_today
 from web_console.basemap import base_of
 from web_console.chain import SHOWN, Place, passages, way, years_and_months
 from web_console.forms import read_form
@@ -107,6 +106,25 @@ class Dispute(msgspec.Struct, frozen=True):
     conflict: ConflictOut | None
 
 
+async def find_hits(
+    request: Visit, session: AsyncSession, *, q: str, holder: str, untagged: bool, limit: int
+) -> Page[CylinderLine]:
+    """What the page shows, and its file holds."""
+    kind, _, key = holder.partition(":")
+    # Four digits may be the end of a customer's telephone, where the visitor may see customers; the audit tells of it.
+    customer_ids = await customers.found_by_phone(session, visitor(request).narrowed("customer.view"), q.strip())
+    return await cylinders.list_cylinders(
+        session,
+        visitor(request).narrowed("cylinder.view"),
+        search=q.strip(),
+        holder_kind=kind,
+        holder_id=key,
+        at_customers=customer_ids,
+        tagged=False if untagged else None,
+        limit=limit,
+    )
+
+
 @get("/cylinders", guards=[requires("cylinder.view")])
 async def show(
     request: Visit,
@@ -121,19 +139,7 @@ async def show(
 ) -> Response[str]:
     """One hit opens by itself. `holder` (`station:id`, `vehicle:id`): those that stand there."""
     caller = visitor(request).narrowed("cylinder.view")
-    kind, _, key = holder.partition(":")
-    # Four digits may be the end of a customer's telephone, where the visitor may see customers; the audit tells of it.
-    customer_ids = await customers.found_by_phone(session, visitor(request).narrowed("customer.view"), q.strip())
-    hits = await cylinders.list_cylinders(
-        session,
-        caller,
-        search=q.strip(),
-        holder_kind=kind,
-        holder_id=key,
-        at_customers=customer_ids,
-        tagged=False if untagged else None,
-        limit=_MOST,
-    )
+    hits = await find_hits(request, session, q=q, holder=holder, untagged=untagged, limit=_MOST)
     chosen = id or (hits.items[0].id if q.strip() and hits.items else "")
     one = await cylinders.find_cylinder(session, caller, chosen) if chosen else None
     told = await _told(request, session, one, shown) if one is not None else {}
@@ -142,6 +148,7 @@ async def show(
         "cylinders.html",
         q=q,
         untagged=untagged,
+        holder=holder,
         hits=hits,
         one=one,
         shown=shown,
@@ -246,31 +253,6 @@ async def open_record(request: Visit, session: AsyncSession, cylinder_id: str, r
     )
 
 
-@get("/cylinders/export.csv", guards=[requires("cylinder.view")])
-async def export(request: Visit, session: AsyncSession, q: str = "") -> Response[bytes]:
-    """The archive of what was searched for."""
-    t, say = translate_into(language_of(request)), sayer(language_of(request))
-    caller = visitor(request).narrowed("cylinder.view")
-    page = await cylinders.list_cylinders(session, caller, search=q.strip(), limit=EXPORT_MOST)
-    heads = {
-        "code": t("气瓶编号"),
-        "specification": t("型号"),
-        "manufacturer": t("制造单位"),
-        "made_on": t("制造年月"),
-        "next_inspection_on": t("下次检验"),
-        "service_ends_on": t("使用年限至"),
-        "state": t("状态"),
-        "holder_kind": t("现在在"),
-        "holder_name": t("持有"),
-        "holder_since": t("起"),
-    }
-    rows = (
-        msgspec.structs.replace(line, state=say(STATES[line.state]), holder_kind=say(HOLDERS[line.holder_kind]))
-        for line in page.items
-    )
-    return csv_response(f"cylinders-{beijing_today():%Y%m%d}", heads, rows)
-
-
 @get("/cylinders/new", guards=[requires("cylinder.edit")])
 async def new(request: Visit, session: AsyncSession) -> Response[str]:
     return await _form(request, session, None)
@@ -314,4 +296,4 @@ def _saved(request: Visit, saved: CylinderOut) -> Response[None]:
     return answer
 
 
-handlers = [show, open_record, export, new, edit, create, change]
+handlers = [show, open_record, new, edit, create, change]

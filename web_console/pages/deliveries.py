@@ -1,12 +1,11 @@
 """送气: orders and what became of them, planning one for a customer, and visits in vain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -14,13 +13,14 @@ from backend.customers import service as customers
 from backend.cylinders import service as cylinders
 from backend.deliveries import service as deliveries
 from backend.deliveries.schemas import LineIn, OrderIn, OrderOut, OrderState, Reason, Reassign, Retry
-from backend.pages import EXPORT_MOST, csv_response
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST
 from backend.photos import service as photos
 from backend.photos.service import PhotoOut
 from backend.scope import Caller, requires
-from backend.tables import xlsx_response
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.lists import words_for
 from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
@@ -61,10 +61,6 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def _filter(request: Visit) -> Filter:
-    return msgspec.convert({k: v for k, v in request.query_params.items() if v}, Filter, strict=False)
-
-
 @get("/deliveries", guards=[requires("delivery.view")])
 async def show(request: Visit, session: AsyncSession, order: str = "", customer: str = "") -> Response[str]:
     caller = visitor(request).narrowed("delivery.view")
@@ -72,7 +68,7 @@ async def show(request: Visit, session: AsyncSession, order: str = "", customer:
     return render(
         request,
         "deliveries.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         states=STATES,
         stations=stations,
         drivers=(await accounts.list_people(session, caller, role="driver", active=True, limit=EXPORT_MOST)).items,
@@ -84,12 +80,10 @@ async def show(request: Visit, session: AsyncSession, order: str = "", customer:
 
 
 @get("/deliveries/found", guards=[requires("delivery.view")])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     caller = visitor(request).narrowed("delivery.view")
     orders = await deliveries.list_orders(
-        session, caller, limit=PAGE, offset=PAGE * (page - 1), **_filter(request).given()
+        session, caller, limit=PAGE, offset=PAGE * (page - 1), **read_filters(request, Filter).given()
     )
     return render(request, "parts/orders.html", orders=orders, states=STATES, tones=TONES, page=page, size=PAGE)
 
@@ -107,60 +101,25 @@ async def kpis(request: Visit, session: AsyncSession) -> Response[str]:
     return render(request, "parts/delivery_kpis.html", counts=counts, missed=missed)
 
 
-class Row(msgspec.Struct, frozen=True):
-    order_number: str
-    state: str
-    customer_name: str
-    customer_address: str
-    lines: str
-    staff_name: str
-    vehicle: str
-    start_at: datetime
-    due_at: datetime
-    attempt: int
-    done_at: datetime | None
-
-
-@get("/deliveries/export.csv", guards=[requires("delivery.view")])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
-    return csv_response(f"deliveries-{beijing_today():%Y%m%d}", *await _table(request, session))
-
-
-@get("/deliveries/export.xlsx", guards=[requires("delivery.view")])
-async def export_xlsx(request: Visit, session: AsyncSession) -> Response[bytes]:
-    return xlsx_response(f"deliveries-{beijing_today():%Y%m%d}", *await _table(request, session))
-
-
-async def _table(request: Visit, session: AsyncSession) -> tuple[dict[str, str], Iterable[Row]]:
-    """Heads and rows of what the filter finds."""
+@get(files("/deliveries/export"), guards=[requires("delivery.view")])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
     caller = visitor(request).narrowed("delivery.view")
-    page = await deliveries.list_orders(session, caller, limit=EXPORT_MOST, **_filter(request).given())
-    heads = {
-        "order_number": t("配送单号"),
-        "state": t("状态"),
-        "customer_name": t("客户"),
-        "customer_address": t("地址"),
-        "lines": t("气瓶"),
-        "staff_name": t("送气员"),
-        "vehicle": t("车牌"),
-        "start_at": t("开始"),
-        "due_at": t("截止"),
-        "attempt": t("第几次"),
-        "done_at": t("送达时间"),
-    }
-    plain = ("order_number", "customer_name", "customer_address", "staff_name", "vehicle", "start_at", "due_at")
-    rows = (
-        Row(
-            state=say(STATES[order.state]),
-            lines="、".join(f"{line.specification}×{line.quantity}" for line in order.lines),
-            attempt=order.attempt,
-            done_at=order.done_at,
-            **{name: getattr(order, name) for name in plain},
-        )
-        for order in page.items
-    )
-    return heads, rows
+    page = await deliveries.list_orders(session, caller, limit=EXPORT_MOST, **read_filters(request, Filter).given())
+    columns: Columns = [
+        (t("配送单号"), "order_number"),
+        (t("状态"), lambda order: say(STATES[order.state])),
+        (t("客户"), "customer_name"),
+        (t("地址"), "customer_address"),
+        (t("气瓶"), lambda order: [f"{line.specification}×{line.quantity}" for line in order.lines]),
+        (t("送气员"), "staff_name"),
+        (t("车牌"), "vehicle"),
+        (t("开始"), "start_at"),
+        (t("截止"), "due_at"),
+        (t("第几次"), "attempt"),
+        (t("送达时间"), "done_at"),
+    ]
+    return await export(request, "deliveries", columns, page)
 
 
 @get("/deliveries/new", guards=[requires("delivery.plan")])
@@ -304,8 +263,7 @@ handlers = [
     show,
     found,
     kpis,
-    export,
-    export_xlsx,
+    download,
     new,
     customers_found,
     drivers,

@@ -1,20 +1,20 @@
 """送气, beside the orders: a day by driver, deposit slips and balances, vehicles' returns, and who is missed often."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.deliveries import service as deliveries
-from backend.deliveries.schemas import OftenMissed, OrderRow, Voiding
-from backend.pages import EXPORT_MOST
+from backend.deliveries.schemas import OrderRow, SlipOut, Voiding
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST, Page
 from backend.scope import requires
-from backend.tables import xlsx_response
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.lists import words_for
 from web_console.pages.deliveries import STATES, TONES
 from web_console.rendering import BEIJING, Visit, done, language_of, render, sayer, translate_into
@@ -39,18 +39,14 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return {"since": since, "until": since + timedelta(days=1)}
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 def _shared(request: Visit) -> dict[str, Any]:
-    return {"filter": _filter(request), "may_customers": with_right(request, "customer.view") is not None}
+    return {"filter": read_filters(request, Filter), "may_customers": with_right(request, "customer.view") is not None}
 
 
 @get("/deliveries/day", guards=[_VIEW])
 async def show_day(request: Visit, session: AsyncSession) -> Response[str]:
-    wanted = msgspec.structs.replace(_filter(request), day=_filter(request).day or beijing_today())
+    wanted = read_filters(request, Filter)
+    wanted = msgspec.structs.replace(wanted, day=wanted.day or beijing_today())
     caller = visitor(request).narrowed("delivery.view")
     page = await deliveries.list_orders(session, caller, limit=EXPORT_MOST, overlapping=True, **wanted.span())
     by_driver: dict[str, list[OrderRow]] = {}
@@ -76,71 +72,47 @@ async def show_deposits(request: Visit) -> Response[str]:
     return render(request, "deposits.html", kinds=KINDS, **_shared(request))
 
 
-@get("/deliveries/deposits/found", guards=[_VIEW])
-async def found_deposits(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
-    wanted, caller = _filter(request), visitor(request).narrowed("delivery.view")
-    slips = await deliveries.list_slips(
+async def _slips(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[SlipOut]:
+    wanted = read_filters(request, Filter)
+    return await deliveries.list_slips(
         session,
-        caller,
+        visitor(request).narrowed("delivery.view"),
         search=wanted.search,
         kind=wanted.kind,
         customer_id=wanted.customer_id,
-        limit=PAGE,
-        offset=PAGE * (page - 1),
+        limit=limit,
+        offset=offset,
         **wanted.span(),
     )
+
+
+@get("/deliveries/deposits/found", guards=[_VIEW])
+async def found_deposits(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
+    wanted, caller = read_filters(request, Filter), visitor(request).narrowed("delivery.view")
+    slips = await _slips(request, session, limit=PAGE, offset=PAGE * (page - 1))
     balances = await deliveries.list_balances(
         session, caller, customer_id=wanted.customer_id, search=wanted.search, limit=PAGE
     )
     return render(request, "parts/deposits.html", slips=slips, balances=balances, kinds=KINDS, page=page, size=PAGE)
 
 
-class SlipRow(msgspec.Struct, frozen=True):
-    at: datetime
-    kind: str
-    number: str
-    customer_code: str
-    customer_name: str
-    specification: str
-    moved_to: str
-    quantity: int
-    amount: float
-    staff_name: str
-
-
-@get("/deliveries/deposits/export.xlsx", guards=[_VIEW])
-async def export_deposits(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/deliveries/deposits/export"), guards=[_VIEW])
+async def download_deposits(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    wanted = _filter(request)
-    page = await deliveries.list_slips(
-        session,
-        visitor(request).narrowed("delivery.view"),
-        search=wanted.search,
-        kind=wanted.kind,
-        customer_id=wanted.customer_id,
-        limit=EXPORT_MOST,
-        **wanted.span(),
-    )
-    same = ("at", "number", "customer_code", "customer_name", "specification", "moved_to", "quantity", "staff_name")
-    rows = (
-        SlipRow(kind=say(KINDS[s.kind]), amount=s.amount_fen / 100, **{name: getattr(s, name) for name in same})
-        for s in page.items
-    )
-    heads = {
-        "at": t("时间"),
-        "kind": t("收退"),
-        "number": t("押金单号"),
-        "customer_code": t("客户代码"),
-        "customer_name": t("客户"),
-        "specification": t("规格"),
-        "moved_to": t("转为规格"),
-        "quantity": t("数量"),
-        "amount": t("金额（元）"),
-        "staff_name": t("送气员"),
-    }
-    return xlsx_response(f"deposits-{beijing_today():%Y%m%d}", heads, rows)
+    slips = await _slips(request, session, limit=EXPORT_MOST)
+    columns: Columns = [
+        (t("时间"), "at"),
+        (t("收退"), lambda slip: say(KINDS[slip.kind])),
+        (t("押金单号"), "number"),
+        (t("客户代码"), "customer_code"),
+        (t("客户"), "customer_name"),
+        (t("规格"), "specification"),
+        (t("转为规格"), "moved_to"),
+        (t("数量"), "quantity"),
+        (t("金额（元）"), lambda slip: slip.amount_fen / 100),
+        (t("送气员"), "staff_name"),
+    ]
+    return await export(request, "deposits", columns, slips)
 
 
 @get("/deliveries/missed", guards=[_VIEW])
@@ -151,36 +123,20 @@ async def show_missed(request: Visit, session: AsyncSession) -> Response[str]:
     return render(request, "missed.html", missed=missed, words=words, **_shared(request))
 
 
-class MissedRow(msgspec.Struct, frozen=True):
-    community: str
-    customer_code: str
-    customer_name: str
-    address: str
-    visits: int
-    last_at: datetime
-    last_outcome: str
-
-
-@get("/deliveries/missed/export.xlsx", guards=[_VIEW])
-async def export_missed(request: Visit, session: AsyncSession) -> Response[bytes]:
-    t = translate_into(language_of(request))
-    words = await words_for(request, session)
-    missed: list[OftenMissed] = await deliveries.list_often_missed(session, visitor(request).narrowed("delivery.view"))
-    same = ("community", "customer_code", "customer_name", "address", "visits", "last_at")
-    rows = (
-        MissedRow(last_outcome=words("visit_outcome", one.last_outcome), **{name: getattr(one, name) for name in same})
-        for one in missed
-    )
-    heads = {
-        "community": t("社区"),
-        "customer_code": t("客户代码"),
-        "customer_name": t("客户"),
-        "address": t("地址"),
-        "visits": t("未成次数"),
-        "last_at": t("最近一次"),
-        "last_outcome": t("结果"),
-    }
-    return xlsx_response(f"missed-{beijing_today():%Y%m%d}", heads, rows)
+@get(files("/deliveries/missed/export"), guards=[_VIEW])
+async def download_missed(request: Visit, session: AsyncSession) -> Response[bytes]:
+    t, words = translate_into(language_of(request)), await words_for(request, session)
+    missed = await deliveries.list_often_missed(session, visitor(request).narrowed("delivery.view"))
+    columns: Columns = [
+        (t("社区"), "community"),
+        (t("客户代码"), "customer_code"),
+        (t("客户"), "customer_name"),
+        (t("地址"), "address"),
+        (t("未成次数"), "visits"),
+        (t("最近一次"), "last_at"),
+        (t("结果"), lambda one: words("visit_outcome", one.last_outcome)),
+    ]
+    return await export(request, "missed", columns, missed)
 
 
 @get("/deliveries/returns", guards=[_VIEW])
@@ -189,10 +145,8 @@ async def show_returns(request: Visit) -> Response[str]:
 
 
 @get("/deliveries/returns/found", guards=[_VIEW])
-async def found_returns(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
-    wanted = _filter(request)
+async def found_returns(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
+    wanted = read_filters(request, Filter)
     returns = await deliveries.list_returns(
         session,
         visitor(request).narrowed("delivery.view"),
@@ -214,9 +168,9 @@ handlers: list[Any] = [
     show_day,
     show_deposits,
     found_deposits,
-    export_deposits,
+    download_deposits,
     show_missed,
-    export_missed,
+    download_missed,
     show_returns,
     found_returns,
     void,

@@ -1,11 +1,9 @@
 """Devices and their sync: last heard of, what they still hold, and shutting out one that is lost."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
-import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -14,9 +12,10 @@ from backend.errors import UnusableError
 from backend.intake import phones, quarantined
 from backend.intake.gaps import missing_numbers
 from backend.intake.phones import OFFLINE_AFTER, PhoneFilter, PhoneOut
-from backend.pages import EXPORT_MOST, csv_response
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST
 from backend.scope import Caller, requires
-from sync.databases import beijing_today
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
 from web_console.words import PHONE_ORDERS
@@ -30,14 +29,6 @@ LOW_STORAGE_BYTES = 1e9
 # What waits on a phone for longer, though it is heard of, is worth a call.
 SLOW_S = 3600.0
 _MANAGE = requires("devices.manage")
-
-
-def _filter(request: Visit) -> PhoneFilter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    try:
-        return msgspec.convert(given, PhoneFilter, strict=False)
-    except msgspec.ValidationError as error:
-        raise UnusableError("filter.unknown", "筛选条件有误。", "The filter is not understood.") from error
 
 
 def _manager(request: Visit) -> Caller:
@@ -58,74 +49,56 @@ def _limits() -> dict[str, Any]:
 async def show(request: Visit, session: AsyncSession) -> Response[str]:
     organisations = await accounts.list_organisations(session, _manager(request))
     units = [each for each in organisations if each.kind == "unit"]
-    return render(request, "devices.html", filter=_filter(request), unit_choices=units, orders=PHONE_ORDERS)
+    return render(
+        request, "devices.html", filter=read_filters(request, PhoneFilter), unit_choices=units, orders=PHONE_ORDERS
+    )
 
 
 @get("/devices/found", guards=[_MANAGE])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     caller = _manager(request)
     fleet = await phones.count_phones(session, caller)
     offset = PAGE * (page - 1)
-    devices = await phones.list_phones(session, caller, _filter(request), fleet, limit=PAGE, offset=offset)
+    devices = await phones.list_phones(
+        session, caller, read_filters(request, PhoneFilter), fleet, limit=PAGE, offset=offset
+    )
     shown: dict[str, Any] = {"fleet": fleet, "devices": devices, "page": page, "size": PAGE}
     return render(request, "parts/devices.html", **shown, **_limits())
 
 
-class Row(msgspec.Struct, frozen=True):
-    staff_number: str
-    staff_name: str
-    organisation_name: str
-    name: str
-    platform: str
-    app_version: str
-    last_seen_at: datetime | None
-    waiting: int | None
-    oldest_waiting_at: datetime | None
-    way_s: float | None
-    refused: int | None
-    missing: int | None
-    battery_percent: float | None
-    storage_free_gb: float | None
-    clock_offset_s: float | None
-    revoked_at: datetime | None
+def _rounded(field: str, digits: int, factor: float = 1.0) -> Callable[[PhoneOut], float | None]:
+    def told(one: PhoneOut) -> float | None:
+        value = getattr(one, field)
+        return None if value is None else round(value * factor, digits)
+
+    return told
 
 
-@get("/devices/export.csv", guards=[_MANAGE])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/devices/export"), guards=[_MANAGE])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, caller = translate_into(language_of(request)), _manager(request)
-    heads = {
-        "staff_number": t("工号"),
-        "staff_name": t("姓名"),
-        "organisation_name": t("所属机构"),
-        "name": t("设备"),
-        "platform": t("系统"),
-        "app_version": t("版本"),
-        "last_seen_at": t("最后联络"),
-        "waiting": t("待收"),
-        "oldest_waiting_at": t("最早待收"),
-        "way_s": t("最近一条在途（秒）"),
-        "refused": t("退回"),
-        "missing": t("缺号"),
-        "battery_percent": t("电量") + " %",
-        "storage_free_gb": t("剩余空间") + " GB",
-        "clock_offset_s": t("时钟偏差") + " s",
-        "revoked_at": t("停用时间"),
-    }
+    columns: Columns = [
+        (t("工号"), "staff_number"),
+        (t("姓名"), "staff_name"),
+        (t("所属机构"), "organisation_name"),
+        (t("设备"), "name"),
+        (t("系统"), "platform"),
+        (t("版本"), "app_version"),
+        (t("最后联络"), "last_seen_at"),
+        (t("待收"), "waiting"),
+        (t("最早待收"), "oldest_waiting_at"),
+        (t("最近一条在途（秒）"), _rounded("way_s", 1)),
+        (t("退回"), "refused"),
+        (t("缺号"), "missing"),
+        (t("电量") + " %", "battery_percent"),
+        (t("剩余空间") + " GB", _rounded("storage_free_bytes", 1, 1e-9)),
+        (t("时钟偏差") + " s", _rounded("clock_offset_s", 0, -1)),
+        (t("停用时间"), "revoked_at"),
+    ]
     fleet = await phones.count_phones(session, caller)
-    listed = await phones.list_phones(session, caller, _filter(request), fleet, limit=EXPORT_MOST)
-    return csv_response(f"devices-{beijing_today():%Y%m%d}", heads, map(_row, listed.items))
-
-
-def _row(one: PhoneOut) -> Row:
-    reckoned: dict[str, Any] = {
-        "way_s": None if one.way_s is None else round(one.way_s, 1),
-        "storage_free_gb": None if one.storage_free_bytes is None else round(one.storage_free_bytes / 1e9, 1),
-        "clock_offset_s": None if one.clock_offset_s is None else round(-one.clock_offset_s),
-    }
-    fields: dict[str, Any] = {name: getattr(one, name, None) for name in Row.__struct_fields__}
-    return Row(**(fields | reckoned))
+    wanted = read_filters(request, PhoneFilter)
+    listed = await phones.list_phones(session, caller, wanted, fleet, limit=EXPORT_MOST)
+    return await export(request, "devices", columns, listed)
 
 
 @get("/devices/{device_id:str}", guards=[_MANAGE])
@@ -176,4 +149,4 @@ async def replace_tag_key(request: Visit, session: AsyncSession) -> Response[Non
     return done(toast=translate_into(language_of(request))("标签密钥已更换为第 {n} 号，会发到各单位的手机", n=number))
 
 
-handlers = [show, found, export, show_tag_key, replace_tag_key, open_one, revoke, reinstate]
+handlers = [show, found, download, show_tag_key, replace_tag_key, open_one, revoke, reinstate]

@@ -1,25 +1,24 @@
 """台账, 从业人员: who works where, in which post, with photograph and certificates (E5.8.3-1)."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.employees import service as employees
 from backend.employees.schemas import EmployeeIn, EmployeeLine
 from backend.errors import UnusableError
+from backend.lists import Columns
 from backend.pages import EXPORT_MOST, Page
 from backend.photos.service import PhotoStore
 from backend.scope import requires
 from backend.settings import Settings
 from backend.stations import service as stations
-from backend.tables import xlsx_response
-from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.lists import words_for
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
@@ -40,13 +39,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     active: bool | None = None
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 async def _found(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[EmployeeLine]:
-    wanted = msgspec.structs.asdict(_filter(request))
+    wanted = msgspec.structs.asdict(read_filters(request, Filter))
     caller = visitor(request).narrowed("staff.view")
     return await employees.list_employees(session, caller, **wanted, limit=limit, offset=offset)
 
@@ -57,7 +51,7 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
     return render(
         request,
         "employees.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         tabs=tabs(request),
         units=[each for each in reach if each.kind == "unit"],
         words=await words_for(request, session),
@@ -65,62 +59,35 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
 
 
 @get("/ledgers/staff/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     ledger = await _found(request, session, limit=PAGE, offset=PAGE * (page - 1))
     return render(
         request, "parts/employees.html", ledger=ledger, sexes=SEXES, states=CERTIFICATE_STATES, page=page, size=PAGE
     )
 
 
-class Row(msgspec.Struct, frozen=True):
-    area: str
-    company_name: str
-    organisation_name: str
-    station_name: str
-    staff_number: str
-    name: str
-    post: str
-    sex: str
-    photo: bool
-    registered_on: Any
-    certificates: str
-    active: bool
-
-
-@get("/ledgers/staff/export.xlsx", guards=[_VIEW])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/ledgers/staff/export"), guards=[_VIEW])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    heads = {
-        "area": t("所属行政区域"),
-        "company_name": t("所属企业"),
-        "organisation_name": t("所属机构"),
-        "station_name": t("所属站点"),
-        "staff_number": t("员工代码"),
-        "name": t("员工姓名"),
-        "post": t("岗位"),
-        "sex": t("性别"),
-        "photo": t("照片"),
-        "registered_on": t("登记时间"),
-        "certificates": t("证照"),
-        "active": t("在职"),
-    }
-    same = ("area", "company_name", "organisation_name", "station_name", "staff_number", "name", "registered_on")
-    rows = (
-        Row(
-            post=say((one.post_zh, one.post_en)),
-            sex=say(SEXES[one.sex]) if one.sex else "",
-            photo=bool(one.photo_id),
-            certificates="、".join(
-                f"{say((c.kind_zh, c.kind_en))} {c.number} {c.expires_on}" for c in one.certificates
-            ),
-            active=one.active,
-            **{name: getattr(one, name) for name in same},
-        )
-        for one in (await _found(request, session, limit=EXPORT_MOST)).items
-    )
-    return xlsx_response(f"staff-{beijing_today():%Y%m%d}", heads, rows)
+
+    def held(one: EmployeeLine) -> list[str]:
+        return [f"{say((each.kind_zh, each.kind_en))} {each.number} {each.expires_on}" for each in one.certificates]
+
+    columns: Columns = [
+        (t("所属行政区域"), "area"),
+        (t("所属企业"), "company_name"),
+        (t("所属机构"), "organisation_name"),
+        (t("所属站点"), "station_name"),
+        (t("员工代码"), "staff_number"),
+        (t("员工姓名"), "name"),
+        (t("岗位"), lambda one: say((one.post_zh, one.post_en))),
+        (t("性别"), lambda one: say(SEXES[one.sex]) if one.sex else ""),
+        (t("照片"), lambda one: bool(one.photo_id)),
+        (t("登记时间"), "registered_on"),
+        (t("证照"), held),
+        (t("在职"), "active"),
+    ]
+    return await export(request, "staff", columns, await _found(request, session, limit=EXPORT_MOST))
 
 
 @get("/ledgers/staff/{staff_id:str}", guards=[_VIEW])
@@ -170,4 +137,4 @@ async def open_photo(request: Visit, session: AsyncSession, settings: Settings, 
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-handlers: list[Any] = [show, found, export, open_one, change, open_photo]
+handlers: list[Any] = [show, found, download, open_one, change, open_photo]

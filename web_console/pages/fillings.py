@@ -1,24 +1,23 @@
 """充装记录 and 拒充: what was filled, whether it was right, and what became of cylinders that were refused."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.filling import service as filling
 from backend.filling.rules import State
-from backend.filling.schemas import FillingDetail, FillingOut, Handling, Withdrawal
-from backend.pages import EXPORT_MOST, csv_response
+from backend.filling.schemas import FillingDetail, Handling, Withdrawal
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST
 from backend.photos import service as photos
 from backend.photos.service import PhotoOut
 from backend.scope import requires
-from backend.tables import xlsx_response
-from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.lists import words_for
 from web_console.pages.cylinders import METHODS, REFUSALS
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
@@ -81,18 +80,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return found | ({"state": self.state} if self.state else {})
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 @get("/fillings", guards=[_VIEW])
 async def show(request: Visit, session: AsyncSession, open: str = "", tab: str = "") -> Response[str]:  # noqa: A002
     caller = visitor(request).narrowed("filling.view")
     return render(
         request,
         "fillings.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         states=STATES,
         stations=[o for o in await accounts.list_organisations(session, caller) if o.kind == "unit"],
         tab="refusals" if tab == "refusals" else "",
@@ -102,73 +96,45 @@ async def show(request: Visit, session: AsyncSession, open: str = "", tab: str =
 
 
 @get("/fillings/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     caller = visitor(request).narrowed("filling.view")
     rows = await filling.list_fillings(
-        session, caller, limit=PAGE, offset=PAGE * (page - 1), **_filter(request).given()
+        session, caller, limit=PAGE, offset=PAGE * (page - 1), **read_filters(request, Filter).given()
     )
     return render(
         request, "parts/fillings.html", fillings=rows, states=STATES, tones=TONES, reasons=REASONS, page=page, size=PAGE
     )
 
 
-class Exported(msgspec.Struct, frozen=True):
-    """A line with the office's words in place of codes; the rest is the line's own."""
-
-    line: FillingOut
-    state: str
-    doubts: list[str]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.line, name)
-
-
-def _export(request: Visit, rows: list[FillingOut]) -> tuple[dict[str, str], list[Exported]]:
+@get(files("/fillings/export"), guards=[_VIEW])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    heads = {
-        "code": t("气瓶条码"),
-        "filling_company": t("充装单位"),
-        "station_name": t("充装站"),
-        "inspection_company": t("检验单位"),
-        "gun_number": t("充装枪号"),
-        "gross_kg": t("瓶身总重"),
-        "net_kg": t("充装净含量"),
-        "final_net_kg": t("复秤净含量"),
-        "tare_kg": t("皮重"),
-        "residue_kg": t("残液量"),
-        "medium": t("充装介质"),
-        "filled_on": t("充装日期"),
-        "last_filled_on": t("末次充装日期"),
-        "filler_number": t("充装人员工号"),
-        "filler_certificate": t("充装人员证号"),
-        "scale_number": t("秤号"),
-        "scale_verified_until": t("秤检定有效期至"),
-        "started_at": t("开始"),
-        "ended_at": t("结束"),
-        "state": t("状态"),
-        "doubts": t("疑点"),
-    }
-    lines = [
-        Exported(row, say(STATES[row.state]), [say(REASONS.get(code, (code, code))) for code in row.doubts])
-        for row in rows
+    caller = visitor(request).narrowed("filling.view")
+    page = await filling.list_fillings(session, caller, limit=EXPORT_MOST, **read_filters(request, Filter).given())
+    columns: Columns = [
+        (t("气瓶条码"), "code"),
+        (t("充装单位"), "filling_company"),
+        (t("充装站"), "station_name"),
+        (t("检验单位"), "inspection_company"),
+        (t("充装枪号"), "gun_number"),
+        (t("瓶身总重"), "gross_kg"),
+        (t("充装净含量"), "net_kg"),
+        (t("复秤净含量"), "final_net_kg"),
+        (t("皮重"), "tare_kg"),
+        (t("残液量"), "residue_kg"),
+        (t("充装介质"), "medium"),
+        (t("充装日期"), "filled_on"),
+        (t("末次充装日期"), "last_filled_on"),
+        (t("充装人员工号"), "filler_number"),
+        (t("充装人员证号"), "filler_certificate"),
+        (t("秤号"), "scale_number"),
+        (t("秤检定有效期至"), "scale_verified_until"),
+        (t("开始"), "started_at"),
+        (t("结束"), "ended_at"),
+        (t("状态"), lambda one: say(STATES[one.state])),
+        (t("疑点"), lambda one: [say(REASONS.get(code, (code, code))) for code in one.doubts]),
     ]
-    return heads, lines
-
-
-@get("/fillings/export.csv", guards=[_VIEW])
-async def export_csv(request: Visit, session: AsyncSession) -> Response[bytes]:
-    caller = visitor(request).narrowed("filling.view")
-    page = await filling.list_fillings(session, caller, limit=EXPORT_MOST, **_filter(request).given())
-    return csv_response(f"fillings-{beijing_today():%Y%m%d}", *_export(request, page.items))
-
-
-@get("/fillings/export.xlsx", guards=[_VIEW])
-async def export_xlsx(request: Visit, session: AsyncSession) -> Response[bytes]:
-    caller = visitor(request).narrowed("filling.view")
-    page = await filling.list_fillings(session, caller, limit=EXPORT_MOST, **_filter(request).given())
-    return xlsx_response(f"fillings-{beijing_today():%Y%m%d}", *_export(request, page.items))
+    return await export(request, "fillings", columns, page)
 
 
 @get("/fillings/refusals", guards=[_VIEW])
@@ -176,10 +142,10 @@ async def refusals(
     request: Visit,
     session: AsyncSession,
     handled: Literal["", "true", "false"] = "",
-    page: Annotated[int, Parameter(ge=1, le=10_000)] = 1,
+    page: PageNumber = 1,
 ) -> Response[str]:
     caller = visitor(request).narrowed("filling.view")
-    wanted = _filter(request)
+    wanted = read_filters(request, Filter)
     rows = await filling.list_refusals(
         session,
         caller,
@@ -257,8 +223,7 @@ async def withdraw(request: Visit, session: AsyncSession, filling_id: str) -> Re
 handlers = [
     show,
     found,
-    export_csv,
-    export_xlsx,
+    download,
     refusals,
     open_refusal,
     handle,

@@ -1,12 +1,11 @@
 """B 隐患看板: hazards by stage, what may be done at each, leaks to be judged and works to be watched."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -24,19 +23,20 @@ from backend.hazards.schemas import (
     Recheck,
     Rectify,
 )
+from backend.lists import Columns
 from backend.network import service as network
 from backend.network.schemas import PipeLine
-from backend.pages import EXPORT_MOST, csv_response
+from backend.pages import EXPORT_MOST
 from backend.photos import service as photos
 from backend.scope import Caller, requires
 from sync.databases import beijing_today
 from web_console.forms import read_form
-from web_console.lists import Words, words_for
+from web_console.listing import PageNumber, export, files, read_filters
+from web_console.lists import words_for
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
 PAGE = 50
-Page = Annotated[int, Parameter(ge=1, le=10_000)]
 Move = Callable[[AsyncSession, Caller, str, Any], Awaitable[HazardOut]]
 
 # What each button sends, and which service takes it.
@@ -71,11 +71,6 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value}
 
 
-def _filter(request: Visit) -> Filter:
-    given = {name: value for name, value in request.query_params.items() if value}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 @get("/hazards", guards=[requires("hazard.view")])
 async def show(
     request: Visit, session: AsyncSession, view: Literal["board", "list", "leaks", "works"] = "board"
@@ -87,7 +82,7 @@ async def show(
         request,
         "hazards.html",
         view=view,
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         words=await words_for(request, session),
         leaks=leaks.total,
         works=works.total,
@@ -102,10 +97,10 @@ async def found(
     request: Visit,
     session: AsyncSession,
     view: Literal["board", "list", "leaks", "works"] = "board",
-    page: Page = 1,
+    page: PageNumber = 1,
 ) -> Response[str]:
     caller = visitor(request).narrowed("hazard.view")
-    wanted, words = _filter(request), await words_for(request, session)
+    wanted, words = read_filters(request, Filter), await words_for(request, session)
     context: dict[str, Any] = {"words": words, "filter": wanted, "page": page, "size": PAGE}
     if view == "leaks":
         context["leaks"] = await hazards.list_leaks(session, caller, state="", limit=PAGE, offset=PAGE * (page - 1))
@@ -130,63 +125,29 @@ async def _pipes(session: AsyncSession, tickets: list[HazardLine]) -> dict[str, 
     return await network.find_pipes(session, {ticket.pipe_id for ticket in tickets if ticket.pipe_id})
 
 
-class Row(msgspec.Struct, frozen=True):
-    number: str
-    stage: str
-    grade: str
-    hazard_type: str
-    source: str
-    address: str
-    reported_at: datetime
-    reported_by: str
-    department: str
-    responsible: str
-    due_on: date | None
-    overdue: bool
-    closed_at: datetime | None
-
-
-@get("/hazards/export.csv", guards=[requires("hazard.view")])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/hazards/export"), guards=[requires("hazard.view")])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     """隐患台账, as filtered."""
     words, say = await words_for(request, session), sayer(language_of(request))
     t = translate_into(language_of(request))
     caller = visitor(request).narrowed("hazard.view")
-    page = await hazards.list_hazards(session, caller, limit=EXPORT_MOST, **_filter(request).given())
-    heads = {
-        "number": t("编号"),
-        "stage": t("阶段"),
-        "grade": t("等级"),
-        "hazard_type": t("类型"),
-        "source": t("来源"),
-        "address": t("地址"),
-        "reported_at": t("上报时间"),
-        "reported_by": t("上报人"),
-        "department": t("责任部门"),
-        "responsible": t("责任人"),
-        "due_on": t("期限"),
-        "overdue": t("逾期"),
-        "closed_at": t("销号时间"),
-    }
-    return csv_response(f"hazards-{beijing_today():%Y%m%d}", heads, (_row(one, words, say) for one in page.items))
-
-
-def _row(one: HazardLine, words: Words, say: Callable[..., str]) -> Row:
-    return Row(
-        number=one.number,
-        stage=say(STAGE_WORDS[one.stage]),
-        grade=words("hazard_grade", one.grade or one.proposed_grade),
-        hazard_type=words("hazard_type", one.hazard_type),
-        source=words("hazard_source", one.source),
-        address=one.address,
-        reported_at=one.reported_at,
-        reported_by=one.reported_by_name,
-        department=one.department,
-        responsible=one.responsible_name,
-        due_on=one.due_on,
-        overdue=one.overdue,
-        closed_at=one.closed_at,
-    )
+    page = await hazards.list_hazards(session, caller, limit=EXPORT_MOST, **read_filters(request, Filter).given())
+    columns: Columns = [
+        (t("编号"), "number"),
+        (t("阶段"), lambda one: say(STAGE_WORDS[one.stage])),
+        (t("等级"), lambda one: words("hazard_grade", one.grade or one.proposed_grade)),
+        (t("类型"), lambda one: words("hazard_type", one.hazard_type)),
+        (t("来源"), lambda one: words("hazard_source", one.source)),
+        (t("地址"), "address"),
+        (t("上报时间"), "reported_at"),
+        (t("上报人"), "reported_by_name"),
+        (t("责任部门"), "department"),
+        (t("责任人"), "responsible_name"),
+        (t("期限"), "due_on"),
+        (t("逾期"), "overdue"),
+        (t("销号时间"), "closed_at"),
+    ]
+    return await export(request, "hazards", columns, page)
 
 
 @get("/hazards/{hazard_id:str}", guards=[requires("hazard.view")])
@@ -303,7 +264,7 @@ async def end_works(request: Visit, session: AsyncSession, works_id: str) -> Res
 handlers = [
     show,
     found,
-    export,
+    download,
     open_one,
     ask,
     move,

@@ -1,25 +1,25 @@
 """到期 and 送检: what is due, what the office was reminded of, sheets sent to inspection bodies and their results."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.cylinders import service as cylinders
-from backend.cylinders.exporting import DUE_HEADS, export_due
+from backend.cylinders.exporting import due_columns
 from backend.cylinders.schemas import DueFilters
 from backend.errors import UnusableError
 from backend.inspections import service as inspections
 from backend.inspections.schemas import BatchIn, ResultIn
+from backend.pages import EXPORT_MOST
 from backend.reference import service as reference
 from backend.scope import requires
-from backend.tables import read_upload, xlsx_response
-from sync.databases import beijing_today
+from backend.tables import read_upload
 from web_console.forms import as_struct
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.pages.cylinders import HOLDERS, STATES
 from web_console.rendering import Visit, done, language_of, render, translate_into
 from web_console.visiting import visitor, with_right
@@ -55,11 +55,6 @@ class DueForm(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _chosen(request: Visit) -> DueForm:
-    given = {name: value for name, value in request.query_params.items() if value and name in DueForm.__struct_fields__}
-    return msgspec.convert(given, DueForm, strict=False)
-
-
 async def _days(request: Visit, session: AsyncSession) -> tuple[int, ...]:
     settings = await reference.find_settings(session, visitor(request).company_id)
     return tuple(sorted(settings.fields.inspection_reminder_days))
@@ -80,7 +75,7 @@ async def show_due(request: Visit, session: AsyncSession) -> Response[str]:
     return render(
         request,
         "cylinders_due.html",
-        filter=_chosen(request),
+        filter=read_filters(request, DueForm),
         days=await _days(request, session),
         counts=await cylinders.count_due(session, caller),
         reminders=await cylinders.list_reminders(session, caller),
@@ -91,10 +86,8 @@ async def show_due(request: Visit, session: AsyncSession) -> Response[str]:
 
 
 @get("/cylinders/due/found", guards=_VIEW)
-async def found_due(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
-    wanted = _chosen(request).filters(await _days(request, session))
+async def found_due(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
+    wanted = read_filters(request, DueForm).filters(await _days(request, session))
     caller = visitor(request).narrowed("cylinder.view")
     listed = await cylinders.list_due(session, caller, wanted, limit=_PAGE, offset=_PAGE * (page - 1))
     return render(
@@ -109,11 +102,12 @@ async def found_due(
     )
 
 
-@get("/cylinders/due/export.xlsx", guards=_VIEW)
-async def export_due_list(request: Visit, session: AsyncSession) -> Response[bytes]:
-    wanted = _chosen(request).filters(await _days(request, session))
-    rows = await export_due(session, visitor(request).narrowed("cylinder.view"), wanted)
-    return xlsx_response(f"due-{beijing_today():%Y%m%d}", DUE_HEADS, rows)
+@get(files("/cylinders/due/export"), guards=_VIEW)
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
+    wanted = read_filters(request, DueForm).filters(await _days(request, session))
+    caller = visitor(request).narrowed("cylinder.view")
+    listed = await cylinders.list_due(session, caller, wanted, limit=EXPORT_MOST)
+    return await export(request, "due", await due_columns(session, caller), listed)
 
 
 @post("/cylinders/reminders/{reminder_id:str}/seen", guards=_EDIT, status_code=204)
@@ -226,7 +220,7 @@ async def withdraw(request: Visit, session: AsyncSession, batch_id: str, item_id
 handlers = [
     show_due,
     found_due,
-    export_due_list,
+    download,
     seen,
     show,
     new,

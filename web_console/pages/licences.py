@@ -1,12 +1,11 @@
 """台账, 许可: companies, staff and stations apply; the county's reviewer takes up, returns, refuses or grants."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.certificates import service as certificates
@@ -20,6 +19,7 @@ from backend.scope import Caller, requires
 from backend.settings import Settings
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, read_filters
 from web_console.lists import words_for
 from web_console.pages.certificates import HOLDER_KINDS
 from web_console.pages.ledgers import tabs
@@ -61,11 +61,6 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     overdue: bool = False
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 def _viewer(request: Visit) -> Caller:
     return visitor(request).narrowed("licence.view")
 
@@ -75,7 +70,7 @@ async def show(request: Visit) -> Response[str]:
     return render(
         request,
         "licences.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         tabs=tabs(request),
         holder_kinds={kind: HOLDER_KINDS[kind] for kind in _HOLDERS},
         states=STATES,
@@ -84,10 +79,8 @@ async def show(request: Visit) -> Response[str]:
 
 
 @get("/ledgers/licences/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
-    wanted = msgspec.structs.asdict(_filter(request))
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
+    wanted = msgspec.structs.asdict(read_filters(request, Filter))
     ledger = await licences.list_applications(session, _viewer(request), **wanted, limit=PAGE, offset=PAGE * (page - 1))
     return render(
         request,

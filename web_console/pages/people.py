@@ -2,21 +2,21 @@
 
 import json
 import secrets
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.accounts.rules import ROLES
-from backend.accounts.schemas import ActiveIn, GrantIn, Identifier, PasswordIn, StaffIn, UnitsIn
-from backend.pages import EXPORT_MOST, Page, csv_response
+from backend.accounts.schemas import ActiveIn, GrantIn, Identifier, PasswordIn, PersonOut, StaffIn, UnitsIn
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST, Page
 from backend.scope import Caller, requires
 from backend.settings import Settings
-from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
@@ -40,17 +40,12 @@ class NewPerson(StaffIn, frozen=True, kw_only=True):
     role_on: Identifier | None = None
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 def _manager(request: Visit) -> Caller:
     return visitor(request).narrowed("accounts.manage")
 
 
 async def _found(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[Any]:
-    wanted = msgspec.structs.asdict(_filter(request))
+    wanted = msgspec.structs.asdict(read_filters(request, Filter))
     return await accounts.list_people(session, _manager(request), **wanted, limit=limit, offset=offset)
 
 
@@ -71,51 +66,34 @@ def _password(settings: Settings) -> str:
 @get("/staff", guards=[_MANAGE])
 async def show(request: Visit, session: AsyncSession) -> Response[str]:
     units = (await _places(request, session))["unit_choices"]
-    return render(request, "people.html", filter=_filter(request), unit_choices=units, roles=list(ROLES.items()))
+    return render(
+        request, "people.html", filter=read_filters(request, Filter), unit_choices=units, roles=list(ROLES.items())
+    )
 
 
 @get("/staff/found", guards=[_MANAGE])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     people = await _found(request, session, limit=PAGE, offset=PAGE * (page - 1))
     return render(request, "parts/people.html", people=people, page=page, size=PAGE)
 
 
-class Row(msgspec.Struct, frozen=True):
-    staff_number: str
-    name: str
-    organisation_name: str
-    units: str
-    roles: str
-    devices: int
-    state: str
-
-
-@get("/staff/export.csv", guards=[_MANAGE])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/staff/export"), guards=[_MANAGE])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    heads = {
-        "staff_number": t("工号"),
-        "name": t("姓名"),
-        "organisation_name": t("所属机构"),
-        "units": t("所属单位"),
-        "roles": t("角色"),
-        "devices": t("在用设备"),
-        "state": t("状态"),
-    }
-    rows = (
-        Row(
-            units="、".join(unit.name for unit in one.units),
-            roles="、".join(
-                f"{say((grant.role_zh, grant.role_en))} ({grant.organisation_name})" for grant in one.grants
-            ),
-            state=t("在职") if one.active else t("账号停用"),
-            **{name: getattr(one, name) for name in ("staff_number", "name", "organisation_name", "devices")},
-        )
-        for one in (await _found(request, session, limit=EXPORT_MOST)).items
-    )
-    return csv_response(f"staff-{beijing_today():%Y%m%d}", heads, rows)
+
+    def roles(one: PersonOut) -> list[str]:
+        return [f"{say((grant.role_zh, grant.role_en))} ({grant.organisation_name})" for grant in one.grants]
+
+    columns: Columns = [
+        (t("工号"), "staff_number"),
+        (t("姓名"), "name"),
+        (t("所属机构"), "organisation_name"),
+        (t("所属单位"), lambda one: [unit.name for unit in one.units]),
+        (t("角色"), roles),
+        (t("在用设备"), "devices"),
+        (t("状态"), lambda one: t("在职") if one.active else t("账号停用")),
+    ]
+    return await export(request, "staff", columns, await _found(request, session, limit=EXPORT_MOST))
 
 
 @get("/staff/new", guards=[_MANAGE])
@@ -222,7 +200,7 @@ async def reset_password(request: Visit, session: AsyncSession, settings: Settin
 handlers: list[Any] = [
     show,
     found,
-    export,
+    download,
     new,
     create,
     open_one,

@@ -1,10 +1,9 @@
 """E 待核实 and 问题单: records that were not taken, byte for byte, and facts that contradict each other."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -22,6 +21,7 @@ from backend.settings import Settings
 from sync.documents.envelope import tag_of
 from web_console.comparing import Side, compare, heading
 from web_console.forms import read_form
+from web_console.listing import PageNumber, read_filters
 from web_console.lists import words_for
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor
@@ -31,7 +31,6 @@ PAGE = 30
 # More than this are not replayed with one click: each is taken in its own step.
 _AT_ONCE = 100
 _REVIEW = requires("records.review")
-Page = Annotated[int, Parameter(ge=1, le=10_000)]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +40,6 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     staff_id: str = ""
     kind: str = ""
-
-
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    try:
-        return msgspec.convert(given, Filter)
-    except msgspec.ValidationError as error:
-        raise UnusableError("filter.unknown", "筛选条件有误。", "The filter is not understood.") from error
 
 
 def _reviewer(request: Visit) -> Caller:
@@ -63,7 +54,7 @@ async def _counts(session: AsyncSession, caller: Caller) -> dict[str, int]:
 
 @get("/review", guards=[_REVIEW])
 async def show(request: Visit, session: AsyncSession) -> Response[str]:
-    wanted = _filter(request)
+    wanted = read_filters(request, Filter)
     names = await accounts.staff_names(session, [wanted.staff_id])
     reasons = {code: (words.reason_zh, words.reason_en) for code, words in CODES.items() if code != "dismissed"}
     context: dict[str, Any] = {"person": names.get(wanted.staff_id, ""), "reasons": reasons, "kinds": CONFLICTS}
@@ -71,8 +62,8 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
 
 
 @get("/review/found", guards=[_REVIEW])
-async def found(request: Visit, session: AsyncSession, page: Page = 1) -> Response[str]:
-    caller, wanted, offset = _reviewer(request), _filter(request), PAGE * (page - 1)
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
+    caller, wanted, offset = _reviewer(request), read_filters(request, Filter), PAGE * (page - 1)
     context: dict[str, Any] = {"filter": wanted, "page": page, "size": PAGE, "kinds": CONFLICTS}
     context |= {"record_words": record_words, "tag_of": tag_of, "counts": await _counts(session, caller)}
     if wanted.tab == "conflicts":

@@ -1,11 +1,10 @@
 """台账, 场站: storage stations, supply stations and supply points with licence and cameras; brought in by a table."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
@@ -16,9 +15,9 @@ from backend.scope import requires
 from backend.stations import importing
 from backend.stations import service as stations
 from backend.stations.schemas import StationIn, StationLine
-from backend.tables import XLSX, write_xlsx
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.pages.cameras import STATION_KINDS as KINDS
 from web_console.pages.cameras import of_place
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
@@ -39,13 +38,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool = False
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 async def _found(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[StationLine]:
-    wanted = _filter(request)
+    wanted = read_filters(request, Filter)
     return await stations.list_stations(
         session,
         visitor(request).narrowed("station.view"),
@@ -68,7 +62,7 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
     return render(
         request,
         "stations.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         tabs=tabs(request),
         kinds=KINDS,
         units=await _units(request, session, "station.view"),
@@ -77,9 +71,7 @@ async def show(request: Visit, session: AsyncSession) -> Response[str]:
 
 
 @get("/ledgers/stations/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     ledger = await _found(request, session, limit=PAGE, offset=PAGE * (page - 1))
     return render(
         request,
@@ -93,12 +85,9 @@ async def found(
     )
 
 
-@get("/ledgers/stations/export.xlsx", guards=[_VIEW])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
-    lines = (await _found(request, session, limit=EXPORT_MOST)).items
-    content = write_xlsx([heads[0] for heads in importing.HEADS.values()], map(importing.cells_of, lines))
-    name = f"stations-{beijing_today():%Y%m%d}.xlsx"
-    return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+@get(files("/ledgers/stations/export"), guards=[_VIEW])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
+    return await export(request, "stations", importing.COLUMNS, await _found(request, session, limit=EXPORT_MOST))
 
 
 @get("/ledgers/stations/new", guards=[_EDIT])
@@ -206,7 +195,7 @@ async def on_map(request: Visit, session: AsyncSession) -> dict[str, Any]:
 handlers: list[Any] = [
     show,
     found,
-    export,
+    download,
     new,
     ask_import,
     run_import,

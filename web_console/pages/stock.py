@@ -1,20 +1,21 @@
 """库存 and 失联: what stands where each day, and the cylinders to look for."""
 
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import date, timedelta
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.cylinders import service as cylinders
 from backend.cylinders.schemas import StockLine
-from backend.pages import EXPORT_MOST, csv_response
+from backend.lists import Columns
+from backend.pages import EXPORT_MOST
 from backend.reference import service as reference
 from backend.scope import requires
 from sync.databases import beijing_today
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.pages.cylinders import HOLDERS
 from web_console.rendering import Visit, language_of, render, sayer, translate_into
 from web_console.visiting import visitor
@@ -45,20 +46,6 @@ class LostFilter(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.asdict(self) | {"reason": self.reason or None}
 
 
-class LostRow(msgspec.Struct, frozen=True):
-    """A line of the file, in words."""
-
-    code: str
-    specification: str
-    organisation_name: str
-    reason: str
-    holder_kind: str
-    holder_name: str
-    held_days: int
-    last_heard_at: datetime
-    silent_days: int
-
-
 class Totals(msgspec.Struct):
     opening: int = 0
     arrived: int = 0
@@ -68,10 +55,6 @@ class Totals(msgspec.Struct):
     @classmethod
     def of(cls, lines: list[StockLine]) -> "Totals":
         return cls(*(sum(getattr(line, name) for line in lines) for name in cls.__struct_fields__))
-
-
-def _filter(request: Visit, kind: type[Any]) -> Any:
-    return msgspec.convert({k: v for k, v in request.query_params.items() if v}, kind, strict=False)
 
 
 async def _choices(request: Visit, session: AsyncSession) -> dict[str, Any]:
@@ -84,13 +67,13 @@ async def _choices(request: Visit, session: AsyncSession) -> dict[str, Any]:
 
 @get("/cylinders/stock", guards=_VIEW)
 async def show(request: Visit, session: AsyncSession) -> Response[str]:
-    chosen = _filter(request, StockFilter)
+    chosen = read_filters(request, StockFilter)
     return render(request, "stock.html", filter=chosen, kinds=KINDS, **await _choices(request, session))
 
 
 @get("/cylinders/stock/found", guards=_VIEW)
 async def found(request: Visit, session: AsyncSession) -> Response[str]:
-    chosen = _filter(request, StockFilter)
+    chosen = read_filters(request, StockFilter)
     caller = visitor(request).narrowed("cylinder.view")
     lines = await cylinders.list_stock(session, caller, **msgspec.structs.asdict(chosen))
     groups: dict[tuple[str, str], list[StockLine]] = {}
@@ -108,29 +91,24 @@ async def found(request: Visit, session: AsyncSession) -> Response[str]:
     )
 
 
-@get("/cylinders/stock/export.csv", guards=_VIEW)
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/cylinders/stock/export"), guards=_VIEW)
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    chosen = _filter(request, StockFilter)
     caller = visitor(request).narrowed("cylinder.view")
-    lines = await cylinders.list_stock(session, caller, **msgspec.structs.asdict(chosen))
-    rows = (msgspec.structs.replace(line, holder_kind=say(KINDS[line.holder_kind])) for line in lines)
-    return csv_response(f"stock-{chosen.day or beijing_today():%Y%m%d}", _stock_heads(t), rows)
-
-
-def _stock_heads(t: Any) -> dict[str, str]:
-    return {
-        "day": t("日期"),
-        "holder_kind": t("类别"),
-        "organisation_name": t("单位"),
-        "holder_name": t("站点或送气员"),
-        "plate": t("车牌"),
-        "specification": t("规格"),
-        "opening": t("期初"),
-        "arrived": t("入"),
-        "departed": t("出"),
-        "closing": t("期末"),
-    }
+    lines = await cylinders.list_stock(session, caller, **msgspec.structs.asdict(read_filters(request, StockFilter)))
+    columns: Columns = [
+        (t("日期"), "day"),
+        (t("类别"), lambda line: say(KINDS[line.holder_kind])),
+        (t("单位"), "organisation_name"),
+        (t("站点或送气员"), "holder_name"),
+        (t("车牌"), "plate"),
+        (t("规格"), "specification"),
+        (t("期初"), "opening"),
+        (t("入"), "arrived"),
+        (t("出"), "departed"),
+        (t("期末"), "closing"),
+    ]
+    return await export(request, "stock", columns, lines)
 
 
 @get("/cylinders/stock/{kind:str}/{holder_id:str}", guards=_VIEW)
@@ -158,7 +136,7 @@ async def lost(request: Visit, session: AsyncSession) -> Response[str]:
     return render(
         request,
         "lost.html",
-        filter=_filter(request, LostFilter),
+        filter=read_filters(request, LostFilter),
         reasons=REASONS,
         limits=limits,
         **await _choices(request, session),
@@ -166,42 +144,31 @@ async def lost(request: Visit, session: AsyncSession) -> Response[str]:
 
 
 @get("/cylinders/lost/found", guards=_VIEW)
-async def lost_found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def lost_found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     caller = visitor(request).narrowed("cylinder.view")
-    given = _filter(request, LostFilter).given()
+    given = read_filters(request, LostFilter).given()
     listed = await cylinders.list_lost(session, caller, limit=_PAGE, offset=_PAGE * (page - 1), **given)
     return render(request, "parts/lost.html", listed=listed, reasons=REASONS, holders=HOLDERS, page=page, size=_PAGE)
 
 
-@get("/cylinders/lost/export.csv", guards=_VIEW)
-async def lost_export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/cylinders/lost/export"), guards=_VIEW)
+async def download_lost(request: Visit, session: AsyncSession) -> Response[bytes]:
     t, say = translate_into(language_of(request)), sayer(language_of(request))
     caller = visitor(request).narrowed("cylinder.view")
-    given = _filter(request, LostFilter).given()
-    page = await cylinders.list_lost(session, caller, limit=EXPORT_MOST, **given)
-    heads = {
-        "code": t("气瓶编号"),
-        "specification": t("规格"),
-        "organisation_name": t("所属站"),
-        "reason": t("原因"),
-        "holder_kind": t("现在在"),
-        "holder_name": t("持有"),
-        "held_days": t("持有天数"),
-        "last_heard_at": t("最后消息"),
-        "silent_days": t("无消息天数"),
-    }
-    plain = ("code", "specification", "organisation_name", "holder_name", "held_days", "last_heard_at", "silent_days")
-    rows = (
-        LostRow(
-            reason=say(REASONS[line.reason]),
-            holder_kind=say(HOLDERS[line.holder_kind]),
-            **{name: getattr(line, name) for name in plain},
-        )
-        for line in page.items
-    )
-    return csv_response(f"lost-cylinders-{beijing_today():%Y%m%d}", heads, rows)
+    given = read_filters(request, LostFilter).given()
+    columns: Columns = [
+        (t("气瓶编号"), "code"),
+        (t("规格"), "specification"),
+        (t("所属站"), "organisation_name"),
+        (t("原因"), lambda line: say(REASONS[line.reason])),
+        (t("现在在"), lambda line: say(HOLDERS[line.holder_kind])),
+        (t("持有"), "holder_name"),
+        (t("持有天数"), "held_days"),
+        (t("最后消息"), "last_heard_at"),
+        (t("无消息天数"), "silent_days"),
+    ]
+    listed = await cylinders.list_lost(session, caller, limit=EXPORT_MOST, **given)
+    return await export(request, "lost-cylinders", columns, listed)
 
 
-handlers = [show, found, export, days, lost, lost_found, lost_export]
+handlers = [show, found, download, days, lost, lost_found, download_lost]

@@ -1,25 +1,25 @@
 """台账, 车辆: who owns and who uses each, its certificates, where it is and drove, and what is on it now."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts import service as accounts
 from backend.certificates import service as certificates
+from backend.lists import Columns
 from backend.pages import EXPORT_MOST, Page
 from backend.photos.service import PhotoStore
 from backend.scope import Caller, requires
 from backend.settings import Settings
-from backend.tables import xlsx_response
 from backend.vehicles import service as vehicles
 from backend.vehicles.schemas import TrackOut, VehicleIn, VehicleLine
 from sync.databases import beijing_today
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.pages.cameras import of_place
 from web_console.pages.certificates import STATES as CERTIFICATE_STATES
 from web_console.pages.ledgers import tabs
@@ -40,13 +40,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     retired: bool = False
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 async def _found(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[VehicleLine]:
-    wanted = _filter(request)
+    wanted = read_filters(request, Filter)
     return await vehicles.list_vehicles(
         session,
         visitor(request).narrowed("delivery.view"),
@@ -68,7 +63,7 @@ async def show(request: Visit, session: AsyncSession, vehicle: str = "") -> Resp
     return render(
         request,
         "vehicles.html",
-        filter=_filter(request),
+        filter=read_filters(request, Filter),
         tabs=tabs(request),
         places=await _places(request, session, "delivery.view"),
         may_edit=with_right(request, "delivery.plan") is not None,
@@ -77,9 +72,7 @@ async def show(request: Visit, session: AsyncSession, vehicle: str = "") -> Resp
 
 
 @get("/ledgers/vehicles/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     ledger = await _found(request, session, limit=PAGE, offset=PAGE * (page - 1))
     looking = with_right(request, "certificate.view")
     ids = [one.id for one in ledger.items]
@@ -89,22 +82,21 @@ async def found(
     )
 
 
-@get("/ledgers/vehicles/export.xlsx", guards=[_VIEW])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/ledgers/vehicles/export"), guards=[_VIEW])
+async def download(request: Visit, session: AsyncSession) -> Response[bytes]:
     t = translate_into(language_of(request))
-    heads = {
-        "district": t("所属行政区域"),
-        "owner": t("所属企业"),
-        "organisation_name": t("使用企业"),
-        "code": t("车辆代码"),
-        "plate": t("车牌号码"),
-        "driver_name": t("送气员"),
-        "on_board": t("车上气瓶"),
-        "retired": t("停用"),
-        "registered_at": t("登记时间"),
-    }
-    page = await _found(request, session, limit=EXPORT_MOST)
-    return xlsx_response(f"vehicles-{beijing_today():%Y%m%d}", heads, page.items)
+    columns: Columns = [
+        (t("所属行政区域"), "district"),
+        (t("所属企业"), "owner"),
+        (t("使用企业"), "organisation_name"),
+        (t("车辆代码"), "code"),
+        (t("车牌号码"), "plate"),
+        (t("送气员"), "driver_name"),
+        (t("车上气瓶"), "on_board"),
+        (t("停用"), "retired"),
+        (t("登记时间"), "registered_at"),
+    ]
+    return await export(request, "vehicles", columns, await _found(request, session, limit=EXPORT_MOST))
 
 
 @get("/ledgers/vehicles/new", guards=[_EDIT])
@@ -230,4 +222,4 @@ def _feature(kind: str, coordinates: Any, properties: dict[str, Any]) -> dict[st
     return {"type": "Feature", "geometry": {"type": kind, "coordinates": coordinates}, "properties": properties}
 
 
-handlers: list[Any] = [show, found, export, new, open_one, create, change, open_photo, on_map]
+handlers: list[Any] = [show, found, download, new, open_one, create, change, open_photo, on_map]
