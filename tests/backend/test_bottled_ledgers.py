@@ -74,11 +74,14 @@ async def test_it_is_entered_and_seen_by_the_company_and_by_nobody_elses(
 async def test_surveillance_video_of_a_stations_key_areas_is_entered_and_seen(
     client: AsyncTestClient[Any], office: tuple[Company, dict[str, str]]
 ) -> None:
-    """监控视频: which key area, where its picture is, how long it is kept."""
+    """监控视频: which key area, and where its picture is."""
     company, headers = office
     made = await client.post("/api/stations", headers=headers, json=station("storage")(company))
-    url = f"/api/stations/{made.json()['id']}/cameras"
-    camera = {"name": "1号", "area": "储罐区", "address": "https://video.example/1", "kept_days": 90}
-    assert (await client.post(url, headers=headers, json=camera)).status_code == 201
-    (seen,) = (await client.get(url, headers=headers)).json()
+    camera = {"name": "1号", "area": "tanks", "stream_address": "https://video.example/1"}
+    place = {"holder": "station", "place_id": made.json()["id"]}
+    entered = await client.post("/api/cameras", headers=headers, json=camera | place)
+    assert entered.status_code == 201, entered.text
+    (seen,) = (await client.get("/api/cameras", headers=headers, params={"place_id": place["place_id"]})).json()[
+        "items"
+    ]
     assert {name: seen[name] for name in camera} == camera
