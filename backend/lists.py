@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 from litestar.types import Guard
@@ -100,7 +101,10 @@ def _reader(filters: type[msgspec.Struct]) -> Callable[..., msgspec.Struct]:
     """A dependency that reads the Struct from the query, so that Litestar checks and documents each field."""
 
     def read(**given: Any) -> msgspec.Struct:
-        return filters(**{name.removesuffix("_"): value for name, value in given.items()})
+        try:
+            return msgspec.convert({name.removesuffix("_"): value for name, value in given.items()}, filters)
+        except msgspec.ValidationError as error:
+            raise ValidationException(str(error)) from error
 
     # Litestar keeps `state` and other names for itself: within, all end in an underscore.
     hints = get_type_hints(filters, include_extras=True)

@@ -228,6 +228,13 @@ class TestFiles:
             wrong += [(shown, name, "does nothing") for name in {*each.filters.__struct_fields__} - narrowed]
         assert wrong == [], wrong
 
+    @pytest.mark.parametrize("asked", ["?within=-1", "?within=x", "/export.csv?within=5000", "/export.xlsx?stage=z"])
+    async def test_a_filter_out_of_its_bounds_is_refused(
+        self, client: AsyncTestClient[Litestar], session: AsyncSession, asked: str
+    ) -> None:
+        own = bearer(client, await make_staff(session, await make_company(session), roles=["company_admin"]))
+        assert (await client.get(f"/api/cylinders/due{asked}", headers=own)).status_code == 400
+
     @pytest.mark.parametrize("as_csv", [True, False])
     def test_a_file_that_is_cut_off_says_so_in_its_last_row(self, *, as_csv: bool) -> None:
         columns: Columns = [("编号", "filters"), ("数", lambda one: len(one.addresses))]
