@@ -1,81 +1,34 @@
 """Alarms and readings of stations over HTTP."""
 
 from datetime import datetime
-from typing import Annotated
 
-from litestar import Response, Router, get, post
-from litestar.params import QueryParameter
+from litestar import Router, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.alarms import service
-from backend.alarms.schemas import Acknowledgement, AlarmOut, MinuteOut, StationStateOut
-from backend.pages import EXPORT_MOST, Limit, Offset, Page
+from backend.alarms.schemas import Acknowledgement, AlarmFilters, AlarmOut, MinuteOut, StationStateOut
+from backend.lists import list_routes
 from backend.scope import Caller, requires
-from backend.tables import xlsx_response
 
 _VIEW = [requires("station.view")]
-HEADS = {
-    "station_code": "场站编号",
-    "station_name": "场站",
-    "organisation_name": "所属单位",
-    "sensor_name": "测点",
-    "kind": "类型",
-    "reason": "原因",
-    "value": "数值",
-    "limit_value": "限值",
-    "unit": "单位",
-    "raised_at": "报警时间",
-    "cleared_at": "消除时间",
-    "fire_water_at": "消防水启动",
-    "fire_water_runs": "消防泵运行",
-    "acknowledged_at": "处理时间",
-    "acknowledged_by_name": "处理人",
-    "action": "处理情况",
-}
-
-
-@get("/", guards=_VIEW)
-async def list_alarms(
-    session: AsyncSession,
-    caller: Caller,
-    *,
-    search: str = "",
-    station_code: str = "",
-    organisation_id: str = "",
-    kind: str = "",
-    reason: str = "",
-    serious: bool | None = None,
-    is_open: Annotated[bool | None, QueryParameter(name="open")] = None,
-    acknowledged: bool | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Page[AlarmOut]:
-    return await service.list_alarms(
-        session,
-        caller,
-        search=search,
-        station_code=station_code,
-        organisation_id=organisation_id,
-        kind=kind,
-        reason=reason,
-        serious=serious,
-        is_open=is_open,
-        acknowledged=acknowledged,
-        since=since,
-        until=until,
-        limit=limit,
-        offset=offset,
-    )
-
-
-@get("/export.xlsx", guards=_VIEW)
-async def export_alarms(
-    session: AsyncSession, caller: Caller, since: datetime | None = None, until: datetime | None = None
-) -> Response[bytes]:
-    page = await service.list_alarms(session, caller, since=since, until=until, limit=EXPORT_MOST)
-    return xlsx_response("alarms", HEADS, page.items)
+_COLUMNS = (
+    ("场站编号", "station_code"),
+    ("场站", "station_name"),
+    ("所属单位", "organisation_name"),
+    ("测点", "sensor_name"),
+    ("类型", "kind"),
+    ("原因", "reason"),
+    ("数值", "value"),
+    ("限值", "limit_value"),
+    ("单位", "unit"),
+    ("报警时间", "raised_at"),
+    ("消除时间", "cleared_at"),
+    ("消防水启动", "fire_water_at"),
+    ("消防泵运行", "fire_water_runs"),
+    ("处理时间", "acknowledged_at"),
+    ("处理人", "acknowledged_by_name"),
+    ("处理情况", "action"),
+)
 
 
 @get("/stations", guards=_VIEW)
@@ -104,5 +57,11 @@ async def acknowledge_alarm(session: AsyncSession, caller: Caller, alarm_id: str
 router = Router(
     "/api/alarms",
     tags=["alarms"],
-    route_handlers=[list_alarms, export_alarms, list_states, list_minutes, find_alarm, acknowledge_alarm],
+    route_handlers=[
+        *list_routes("/", service.list_alarms, AlarmFilters, _COLUMNS, guards=_VIEW),
+        list_states,
+        list_minutes,
+        find_alarm,
+        acknowledge_alarm,
+    ],
 )

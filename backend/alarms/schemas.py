@@ -36,6 +36,21 @@ class AlarmOut(msgspec.Struct, frozen=True, kw_only=True):
     action: str
 
 
+class AlarmFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_open`: not cleared yet; `search`: part of the sensor's name or the station's code."""
+
+    search: str = ""
+    station_code: str = ""
+    organisation_id: str = ""
+    kind: str = ""
+    reason: str = ""
+    serious: bool | None = None
+    is_open: bool | None = None
+    acknowledged: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class Acknowledgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`action`: what was done about it."""
 

@@ -1,20 +1,20 @@
 """场站报警: what a station's sensors say now, its alarms, and what was done about each. E5.8.3-7, E5.8.3-9."""
 
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.alarms import service as alarms
 from backend.alarms.schemas import Acknowledgement, AlarmOut
+from backend.lists import Columns
 from backend.pages import EXPORT_MOST, Page
 from backend.scope import requires
-from backend.tables import XLSX, write_xlsx
-from sync.databases import BEIJING, beijing_today
+from sync.databases import BEIJING
 from web_console.forms import read_form
+from web_console.listing import PageNumber, export, files, read_filters
 from web_console.rendering import Visit, done, language_of, render, sayer, translate_into
 from web_console.visiting import visitor, with_right
 
@@ -57,13 +57,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until: date | None = None
 
 
-def _filter(request: Visit) -> Filter:
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
-    return msgspec.convert(given, Filter, strict=False)
-
-
 async def _found(request: Visit, session: AsyncSession, *, limit: int, offset: int = 0) -> Page[AlarmOut]:
-    wanted = _filter(request)
+    wanted = read_filters(request, Filter)
     return await alarms.list_alarms(
         session,
         visitor(request).narrowed("station.view"),
@@ -86,34 +81,36 @@ def _midnight(day: date) -> datetime:
 @get("/alarms", guards=[_VIEW])
 async def show(request: Visit, tab: str = "", alarm: str = "") -> Response[str]:
     tab = "stations" if tab == "stations" else ""
-    return render(request, "alarms.html", filter=_filter(request), kinds=KINDS, tab=tab, opened=alarm)
+    return render(request, "alarms.html", filter=read_filters(request, Filter), kinds=KINDS, tab=tab, opened=alarm)
 
 
 @get("/alarms/found", guards=[_VIEW])
-async def found(
-    request: Visit, session: AsyncSession, page: Annotated[int, Parameter(ge=1, le=10_000)] = 1
-) -> Response[str]:
+async def found(request: Visit, session: AsyncSession, page: PageNumber = 1) -> Response[str]:
     listed = await _found(request, session, limit=PAGE, offset=PAGE * (page - 1))
     return render(request, "parts/alarms.html", listed=listed, kinds=KINDS, reasons=REASONS, page=page, size=PAGE)
 
 
-@get("/alarms/export.xlsx", guards=[_VIEW])
-async def export(request: Visit, session: AsyncSession) -> Response[bytes]:
+@get(files("/alarms/export"), guards=[_VIEW])
+async def export_alarms(request: Visit, session: AsyncSession) -> Response[bytes]:
     """What the list shows, in words."""
     t, say = translate_into(language_of(request)), sayer(language_of(request))
-    heads = [t("场站编号"), t("场站"), t("测点"), t("类型"), t("报警原因"), t("数值"), t("限值"), t("单位")]
-    heads += [t("报警时间"), t("消除时间"), t("消防水启动"), t("处理时间"), t("处理人"), t("处理情况")]
-    rows = [
-        [
-            *(one.station_code, one.station_name, one.sensor_name, say(KINDS[one.kind]), say(REASONS[one.reason])),
-            *(one.value, one.limit_value, one.unit, one.raised_at, one.cleared_at, one.fire_water_at),
-            *(one.acknowledged_at, one.acknowledged_by_name, one.action),
-        ]
-        for one in (await _found(request, session, limit=EXPORT_MOST)).items
-    ]
-    name = f"alarms-{beijing_today():%Y%m%d}.xlsx"
-    content = write_xlsx(heads, rows)
-    return Response(content, media_type=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    columns: Columns = (
+        (t("场站编号"), "station_code"),
+        (t("场站"), "station_name"),
+        (t("测点"), "sensor_name"),
+        (t("类型"), lambda one: say(KINDS[one.kind])),
+        (t("报警原因"), lambda one: say(REASONS[one.reason])),
+        (t("数值"), "value"),
+        (t("限值"), "limit_value"),
+        (t("单位"), "unit"),
+        (t("报警时间"), "raised_at"),
+        (t("消除时间"), "cleared_at"),
+        (t("消防水启动"), "fire_water_at"),
+        (t("处理时间"), "acknowledged_at"),
+        (t("处理人"), "acknowledged_by_name"),
+        (t("处理情况"), "action"),
+    )
+    return await export(request, "alarms", columns, await _found(request, session, limit=EXPORT_MOST))
 
 
 @get("/alarms/stations", guards=[_VIEW])
@@ -145,4 +142,4 @@ async def acknowledge(request: Visit, session: AsyncSession, alarm_id: str) -> R
     return done(toast=translate_into(language_of(request))("处理情况已登记"), changed="alarms-changed")
 
 
-handlers: list[Any] = [show, found, export, stations, station, open_one, acknowledge]
+handlers: list[Any] = [show, found, export_alarms, stations, station, open_one, acknowledge]

@@ -151,8 +151,8 @@ class TestList:
         [
             ("", 2),
             ("serious=true", 1),
-            ("open=true", 1),
-            ("open=false", 1),
+            ("is_open=true", 1),
+            ("is_open=false", 1),
             ("acknowledged=false", 2),
             ("kind=gas", 1),
             ("reason=over", 1),
