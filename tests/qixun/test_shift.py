@@ -304,7 +304,9 @@ class TestOffice:
         ],
     )
     async def test_the_console_shows(self, played: Played, browser: Browser, page: str, words: str) -> None:
-        context = await browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+        context = await browser.new_context(
+            viewport={"width": 1440, "height": 900}, locale="zh-CN", reduced_motion="reduce"
+        )
         try:
             tab = await context.new_page()
             await tab.goto(f"{played.server}/sign-in?next={page}")

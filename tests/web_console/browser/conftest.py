@@ -68,7 +68,7 @@ async def sign_in(browser: Browser, served: Served, scene: Scene) -> AsyncIterat
     contexts = []
 
     async def opened(staff: Staff, *, theme: str = "light", language: str = "zh") -> Screen:
-        context = await browser.new_context(base_url=served.url, viewport=SIZE, locale="zh-CN")
+        context = await browser.new_context(base_url=served.url, viewport=SIZE, locale="zh-CN", reduced_motion="reduce")
         contexts.append(context)
         for name, value in (("qixun_theme", theme), ("qixun_language", language)):
             await context.add_cookies([{"name": name, "value": value, "url": served.url}])

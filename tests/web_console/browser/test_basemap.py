@@ -70,7 +70,7 @@ async def office(browser: Browser, town_settings: Settings, admin: Visitor) -> A
                 while not server.started:  # noqa: ASYNC110 - nothing tells when
                     await asyncio.sleep(0.02)
             url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-            context = await browser.new_context(base_url=url, viewport=SIZE, locale="zh-CN")
+            context = await browser.new_context(base_url=url, viewport=SIZE, locale="zh-CN", reduced_motion="reduce")
             stack.push_async_callback(context.close)
             named = {COOKIE: admin.cookie, "qixun_theme": "light"}
             await context.add_cookies([{"name": n, "value": v, "url": url} for n, v in named.items()])
