@@ -140,6 +140,8 @@ def read_phone(path: Path) -> Copy:
     """One of a phone's files; the key that it is sealed with lies beside the folder of the stores."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
         connection.execute("BEGIN")
+        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return Copy({}, {})  # just being made
         opened = _Opened(connection, path.parents[2] / "seal.key")
         rows = connection.execute("SELECT id, rev, deleted, body, tree FROM docs").fetchall()
         leaves = {row[0]: dict(_leaves(opened, row)) for row in rows}
