@@ -11,7 +11,7 @@ run: ## everything on this machine: http://127.0.0.1:8000, demo company and a pl
 test: ## all checks and tests, with what they need installed (what CI runs)
 	@./bootstrap.sh test
 	@$(MAKE) --no-print-directory check
-	@exec .venv/bin/pytest --numprocesses 3 --dist loadfile --durations 80 --durations-min 2
+	@exec .venv/bin/pytest --numprocesses 2 --dist loadfile --durations 80 --durations-min 2
 
 check: ## format, lint, types, import contracts, compose file
 	@test -x .venv/bin/ruff || ./bootstrap.sh test

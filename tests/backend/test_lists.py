@@ -26,6 +26,7 @@ from tests.factories.filters import tried
 from tests.factories.network import make_area, make_pipe
 from tests.factories.patrol import Street, chunk, make_plan
 from tests.factories.taken import HERE, record, take
+from tests.web_console.alarms import send_alarms
 from tests.web_console.scene import Scene, make_scene
 
 # Address -> how many things the company's day below puts there.
@@ -170,7 +171,10 @@ def key_of(lines: list[dict[str, Any]], rows: list[list[str]]) -> tuple[str, int
 
 
 async def fill_up(session: AsyncSession, office: Office, scene: Scene) -> None:
-    """What the scene has none of: a lost cylinder, a sheet of inspections, a scan in a market, an application."""
+    """What the scene has none of: a lost cylinder, a sheet of inspections, a scan in a market, an application,
+    alarms.
+    """
+    await send_alarms(session, scene)
     await fall_silent(session, "35-018268")
     code = "35-018264"
     listed = await cylinders.list_cylinders(session, scene.caller, search=code)
