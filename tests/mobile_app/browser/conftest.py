@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright
@@ -30,7 +31,18 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     # A camera and a microphone that are Chromium's own; only a page with leave may use them.
     "--use-fake-device-for-media-stream",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+# Drawn without a graphics card: a sharper screen costs four times as much and proves nothing more; nor do slides and
+# ripples, frame by frame.
+_SCREEN: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "locale": "zh-CN",
+    "has_touch": True,
+    "is_mobile": True,
+    "reduced_motion": "reduce",
+    "device_scale_factor": 1,
+}
 # The first frame under software drawing, on a machine that does other things as well.
 FIRST_FRAME_MS = 60_000
 
@@ -100,11 +112,14 @@ class Screen:
         await self.hook("tab-today").wait_for(state="attached", timeout=60_000)
 
 
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        opened = await playwright.chromium.launch(executable_path=_chromium(), args=BROWSER_ARGUMENTS)
         yield opened
         await opened.close()
 
@@ -145,26 +160,19 @@ async def app_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 OpenApp = Callable[..., Awaitable[Screen]]
 
 
-async def phone_sized(browser: Browser, asked_elsewhere: list[str], permissions: Sequence[str] = ()) -> BrowserContext:
-    """A browser on a phone's screen; what it asks of another host is written down and gets no answer."""
-    # Drawn without a graphics card: a sharper screen costs four times as much and proves nothing more.
-    context = await browser.new_context(
-        viewport={"width": 390, "height": 844},
-        locale="zh-CN",
-        has_touch=True,
-        is_mobile=True,
-        # Slides and ripples are drawn in software here, frame by frame; nothing is proved by them.
-        reduced_motion="reduce",
-        device_scale_factor=1,
-        permissions=permissions,
-    )
+async def phone_sized(browser: Browser, permissions: Sequence[str] = ()) -> BrowserContext:
+    """A browser on a phone's screen."""
+    return await browser.new_context(**_SCREEN, permissions=permissions)
+
+
+async def note_other_hosts(context: BrowserContext, asked_elsewhere: list[str]) -> None:
+    """What is asked of another host is written down and gets no answer. (Nothing comes from the cache any more.)"""
 
     async def refuse(route: Route) -> None:
         asked_elsewhere.append(route.request.url)
         await route.abort()
 
     await context.route(re.compile(r"^(?!(http|ws)://127\.0\.0\.1[:/]|data:|blob:)"), refuse)
-    return context
 
 
 async def opened(page: Page, url: str) -> None:
@@ -179,11 +187,16 @@ async def opened(page: Page, url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-async def shared_browser(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """One for all tests: it keeps the app's program and font, which take longer to load than most tests take."""
-    context = await phone_sized(browser, [])
-    yield context
-    await context.close()
+async def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserContext]:
+    """One for all tests: it keeps the app's program, compiled, and its font, which take longer to load than most tests
+    take.
+    """
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("browser"), executable_path=_chromium(), args=BROWSER_ARGUMENTS, **_SCREEN
+        )
+        yield context
+        await context.close()
 
 
 @pytest.fixture

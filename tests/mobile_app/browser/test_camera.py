@@ -27,7 +27,7 @@ PLAYED = "() => window.sounds.some(s => s instanceof HTMLAudioElement && s.durat
 
 @pytest.fixture
 async def open_with_camera(browser: Browser, app_server: tuple[str, Path]) -> AsyncIterator[OpenApp]:
-    context = await phone_sized(browser, [], permissions=["camera", "microphone"])
+    context = await phone_sized(browser, permissions=["camera", "microphone"])
     yield opener(context, app_server, [])
     await context.close()
 

@@ -19,7 +19,7 @@ from backend.settings import Settings
 from qixun.demo.company import found_company
 from qixun.demo.shift import DISPATCHER, DRIVER, INSPECTOR, PASSWORD
 from tests.device_bridge.conftest import Simulator, running
-from tests.mobile_app.browser.conftest import Screen, opened, phone_sized
+from tests.mobile_app.browser.conftest import Screen, note_other_hosts, opened, phone_sized
 from tests.mobile_app.browser.served import AREA, Planned, plan_the_day, serving
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,7 +85,8 @@ def asked_elsewhere() -> list[str]:
 
 @pytest.fixture
 async def phone(browser: Browser, asked_elsewhere: list[str]) -> AsyncIterator[BrowserContext]:
-    context = await phone_sized(browser, asked_elsewhere, permissions=["camera", "microphone"])
+    context = await phone_sized(browser, permissions=["camera", "microphone"])
+    await note_other_hosts(context, asked_elsewhere)
     yield context
     await context.close()
 
