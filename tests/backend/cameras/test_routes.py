@@ -163,7 +163,7 @@ class TestRecord:
         assert (await keeper.get(f"/{third['id']}/settings")).json()["has_credentials"] is False
 
     @pytest.mark.parametrize(
-        "field, address",  # noqa: PT006
+        ("field", "address"),
         [
             ("picture_address", "rtsp://10.0.0.9/1"),
             ("picture_address", "file:///etc/passwd"),
